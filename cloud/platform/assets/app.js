@@ -153,9 +153,20 @@
 
   // Rows by keyboard: j and k go on and back, the letter of a button or box of the row
   // that has the focus goes to it; pressing it stays with the reader. Once the keyboard is
-  // in a row the arrows do the same, and Enter follows its first link.
+  // in a row the arrows do the same, Enter follows its first link, and Escape comes back to
+  // it from a field.
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // Escape leaves a field that a letter led to: the row has the keyboard again.
+    if (event.key === "Escape" && !event.isComposing) {
+      const part = event.target.closest?.("[data-key]")?.closest("[data-row], .tw-below");
+      const row = part?.matches(".tw-below") ? part.previousElementSibling : part;
+      if (row && row !== event.target) {
+        event.preventDefault();
+        row.focus();
+        return;
+      }
+    }
     if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
     const rows = [...document.querySelectorAll("[data-row]")];
     if (!rows.length) return;

@@ -22,6 +22,7 @@ pub mod people;
 pub mod personal;
 pub mod plans;
 pub mod postgres;
+mod printable;
 mod private_file;
 pub mod reference;
 pub mod search;
@@ -34,3 +35,5 @@ pub mod tokens;
 pub mod views;
 pub mod web;
 pub mod workflow;
+
+pub use printable::printable;

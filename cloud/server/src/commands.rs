@@ -475,8 +475,17 @@ async fn import_events(config: &Config, args: EventsArgs) -> anyhow::Result<()> 
     let ingest = Ingest::new(database.db.clone(), Committed::default());
     let mut progress = Progress::new();
     let done = imports::run(&ingest, &wish, Utc::now(), &mut progress.watch()).await;
+    let mut report = match done {
+        Ok(report) => report,
+        Err(error) => {
+            progress.end();
+            return Err(error.into());
+        }
+    };
+    let settled =
+        imports::settle(&database.db, wish.tenant, &mut report, imports::STILL, &mut progress.watch()).await;
     progress.end();
-    let report = done?;
+    settled?;
     for mistake in report.mistakes.iter().take(SHOWN) {
         println!("{mistake}");
     }
@@ -496,10 +505,17 @@ async fn import_events(config: &Config, args: EventsArgs) -> anyhow::Result<()> 
     database.close().await;
     match report.end {
         imports::End::DryRun => println!("{} rows, {} wrong; nothing was imported", report.rows, report.bad),
-        imports::End::Done => println!(
-            "{} events imported, {} were there already, {} rows left out; {} exceptions of this import are open",
-            report.imported, report.before, report.bad, report.exceptions
-        ),
+        imports::End::Done => {
+            let so_far = match report.behind {
+                0 => "",
+                _ => " so far: what its last events come to is not worked out yet",
+            };
+            println!(
+                "{} events imported, {} were there already, {} rows left out; \
+                 {} exceptions of this import are open{so_far}",
+                report.imported, report.before, report.bad, report.exceptions
+            );
+        }
         imports::End::Refused => {
             anyhow::bail!("nothing was imported; put the rows right, or leave them out with --skip-bad")
         }

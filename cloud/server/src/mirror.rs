@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use analytics::mirror::check::{self, Checked};
 use analytics::mirror::export::Months;
 use analytics::mirror::requests::{self, Came, Request, Wanted};
-use analytics::mirror::{MirrorError, Mirrors};
+use analytics::mirror::{MirrorError, Mirrors, left_alone};
 use anyhow::Context;
 use chrono::{NaiveDate, Utc};
 use platform::db::Db;
@@ -32,8 +32,8 @@ pub enum MirrorCommand {
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Say when mirrors were last compared with Postgres, and what came of it. Fails where they
-    /// differed.
+    /// Say when mirrors were last compared with Postgres, and what came of it, and whether
+    /// checks or exports are set aside. Fails where they differed, or are.
     Status {
         /// Tenant's code; all active tenants, when left out.
         #[arg(long)]
@@ -93,9 +93,13 @@ async fn status(config: &Config, code: Option<String>) -> anyhow::Result<()> {
     let tenants = chosen(&database.db, code).await;
     database.close().await;
     let settings = config.mirrors();
-    let mut differ = 0;
+    let (mut differ, mut alone) = (0, 0);
     for tenant in tenants? {
         let code = &tenant.code;
+        for during in left_alone(&settings, tenant.id) {
+            println!("{code}: {}", MirrorError::LeftAlone(during));
+            alone += 1;
+        }
         let Some(Checked { at, report }) = check::last(&settings, tenant.id) else {
             println!("{code}: not compared yet");
             continue;
@@ -105,6 +109,7 @@ async fn status(config: &Config, code: Option<String>) -> anyhow::Result<()> {
         differ += usize::from(!say(&tenant, &Came::Checked(report)));
     }
     anyhow::ensure!(differ == 0, "{differ} mirrors differed from Postgres; see above");
+    anyhow::ensure!(alone == 0, "{alone} checks or exports are set aside; see above");
     Ok(())
 }
 

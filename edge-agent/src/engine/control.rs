@@ -17,8 +17,8 @@ use super::status::SeriesWish;
 use super::writer::Writer;
 use crate::journal::{Place, Quarantined, ReferenceRow, Verified, WriteSet};
 use crate::mint::{Granted, Mint, SeriesLevel};
-use crate::reference::{Hold, Reference, hold_of, kept_rows};
-use crate::station::types::{Label, Touched};
+use crate::reference::{Correction, Hold, Reference, hold_of, kept_rows};
+use crate::station::types::{Custody, Label, Touched};
 
 /// Chunks of one version that came so far.
 pub(super) struct Staged {
@@ -187,6 +187,13 @@ impl Writer {
             (REFERENCE_AS_OF.to_owned(), now.to_rfc3339()),
             (GENERATION.to_owned(), generation.to_string()),
         ];
+        // The cloud is asked what these labels are now.
+        let corrected: Vec<i64> = rows
+            .iter()
+            .filter(|row| row.kind == "correction" && !row.deleted)
+            .filter_map(|row| serde_json::from_str::<Correction>(&row.json).ok())
+            .flat_map(|correction| correction.keys)
+            .collect();
         // Together: what comes off a label may be held by what the rows bring.
         let labels = self.lifted(&rows).await?;
         let beside = WriteSet { labels, meta, ..WriteSet::default() };
@@ -195,6 +202,8 @@ impl Writer {
             self.journal.labels_told().await?;
         }
         self.state.generation = generation;
+        let room = MAX_UNKNOWN.saturating_sub(self.state.unknown.len());
+        self.state.unknown.extend(corrected.into_iter().take(room));
         self.state.refer(reference);
         self.state.reference_unread = unread;
         Ok(version)
@@ -279,7 +288,21 @@ impl Writer {
         told.told_at = None;
         told.touched = Touched::default();
         told.lost = false;
+        let void = std::mem::take(&mut told.void);
         let mut known = known.unwrap_or_else(|| Label::new(answer.key));
+        let said = serde_json::from_str::<Seen>(&answer.json).unwrap_or_default();
+        if said.behind {
+            self.state.unknown.insert(answer.key);
+        } else if said.seen.is_some() && void != known.void && !known.lost {
+            if said.seen == known.last_event {
+                let (was, now) = (known.custody.clone(), (self.state.settings.now)());
+                let label = crate::station::mend(known, told, void, now);
+                let wholes = self.lists(&was, &label).await?;
+                return self.keep_told(label, wholes).await;
+            }
+            // What the cloud has not seen yet counts for more than its word on what was before.
+            self.state.unknown.insert(answer.key);
+        }
         if known.known() && known.told_at.is_none() {
             return Ok(());
         }
@@ -296,9 +319,43 @@ impl Writer {
         if label.lost && !tells {
             label.told_at = None;
         }
-        let json = serde_json::to_string(&label)
-            .map_err(|e| EngineError::Label { key: answer.key, detail: e.to_string() })?;
-        let set = WriteSet { labels: vec![(answer.key, json)], ..WriteSet::default() };
+        self.keep_told(label, Vec::new()).await
+    }
+
+    /// What a label was in and is in, with the lists of what is in them: a correction of what
+    /// took it out names no package.
+    async fn lists(&mut self, was: &Custody, label: &Label) -> Result<Vec<Label>, EngineError> {
+        let whole = |custody: &Custody| match custody {
+            Custody::Parent { key } => Some(*key),
+            _ => None,
+        };
+        let (was, is) = (whole(was), whole(&label.custody));
+        if was == is {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<i64> = was.into_iter().chain(is).collect();
+        let stored = self.journal.labels(&keys).await?;
+        let mut wholes: Vec<Label> =
+            stored.values().filter_map(|json| serde_json::from_str(json).ok()).collect();
+        wholes.retain(Label::known);
+        for whole in &mut wholes {
+            whole.children.retain(|child| *child != label.key);
+            if Some(whole.key) == is {
+                whole.children.push(label.key);
+            }
+        }
+        Ok(wholes)
+    }
+
+    /// Writes what a label is by the cloud's answer, and others that follow from it.
+    async fn keep_told(&mut self, label: Label, others: Vec<Label>) -> Result<(), EngineError> {
+        let json = |label: &Label| {
+            let json = serde_json::to_string(label)
+                .map_err(|e| EngineError::Label { key: label.key, detail: e.to_string() })?;
+            Ok::<_, EngineError>((label.key, json))
+        };
+        let labels = others.iter().chain([&label]).map(json).collect::<Result<Vec<_>, _>>()?;
+        let set = WriteSet { labels, ..WriteSet::default() };
         self.journal.commit(set).await?;
         if label.package {
             self.wonder(&label.children).await?;
@@ -405,6 +462,17 @@ impl Writer {
         kinds.dedup();
         kinds
     }
+}
+
+/// What the cloud says besides of a label that an event of this agent names which another
+/// has corrected.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Seen {
+    /// The last event of this agent about the label that the answer takes into account.
+    seen: Option<Uuid>,
+    /// The answer does not take all into account yet that the cloud was told: ask again.
+    behind: bool,
 }
 
 /// Document numbers left at which more are asked for, and how many.

@@ -130,7 +130,7 @@ impl Context<'_> {
                 let told = |at: DateTime<Utc>| reply.colour == Colour::Red || self.now - at > TOLD_COUNTS;
                 label.told_at.is_some_and(told)
             };
-            if label.is_none_or(doubtful) {
+            if label.is_none_or(doubtful) || self.reference.corrected_keys.contains(&key) {
                 delta.unknown.push(key);
             }
             // A package leaves only if its contents may, so they have to be known.

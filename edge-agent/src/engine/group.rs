@@ -262,10 +262,14 @@ impl Group {
         if down {
             keys.extend(label.children.iter().map(|key| Kin { key: *key, way: Way::Down }));
         }
-        if let Custody::Parent { key } = label.custody
-            && kin.way != Way::Down
-        {
-            keys.push(Kin { key, way: Way::Up });
+        // What it was in before its last event: that may be taken back.
+        let before = label.before.as_deref();
+        for label in [Some(label), before].into_iter().flatten() {
+            if let Custody::Parent { key } = label.custody
+                && kin.way != Way::Down
+            {
+                keys.push(Kin { key, way: Way::Up });
+            }
         }
         keys
     }
@@ -400,4 +404,24 @@ pub(super) struct Settled {
     pub lines: Vec<(String, ScanLine, Answer)>,
     pub minted: Held,
     pub unknown: Vec<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Loaded;
+
+    #[test]
+    fn what_a_label_was_in_before_its_last_event_is_at_hand_to_take_that_back() {
+        let mint = Mint::new("KOL".parse().unwrap(), 1, &Loaded::default());
+        let mut group = Group::new(Head::genesis(Uuid::from_u128(1), 1), mint);
+        let inside = Label { custody: Custody::Parent { key: 9 }, ..Label::new(1) };
+        let returned = Label { before: Some(Box::new(inside)), ..Label::new(1) };
+        for label in [returned, Label::new(9)] {
+            group.labels.insert(label.key, Some(label));
+        }
+        let mut found: Vec<i64> = group.labels_for(&[1]).into_keys().collect();
+        found.sort_unstable();
+        assert_eq!(found, [1, 9]);
+    }
 }

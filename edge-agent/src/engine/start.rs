@@ -1,6 +1,6 @@
 //! From what is on disk to a running engine.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::EngineError;
 use super::clock::JumpWatch;
+use super::facts::MAX_UNKNOWN;
 use super::handle::Handle;
 use super::machines::Machines;
 use super::prints::job;
@@ -110,7 +111,7 @@ pub(super) async fn start(
         older: Vec::new(),
         generation: 0,
         clock_confirmed: false,
-        unknown: BTreeSet::new(),
+        unknown: reference.corrected_keys.iter().copied().take(MAX_UNKNOWN).collect(),
         open_prints: Arc::default(),
         quarantined: 0,
         reference_unread: unread,

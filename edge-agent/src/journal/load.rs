@@ -7,7 +7,10 @@ use super::heal::WalReport;
 use super::prune::Acked;
 use super::quarantine::Quarantined;
 use super::rebuild::Rebuilt;
-use super::{JournalError, LeaseMarkRow, LeaseRow, OlderEpoch, Place, PrintRow, SeriesRow, ends, seal};
+use super::{
+    JournalError, LeaseMarkRow, LeaseRow, OlderEpoch, Place, PrintRow, SeriesRow, ends, prints, seal,
+    sessions,
+};
 
 /// State beside the records, as of the last commit.
 #[derive(Debug, Default)]
@@ -109,13 +112,11 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
         loaded.series_marks.push((r.try_get(0)?, r.try_get(1)?));
     }
     loaded.older = ends::older(conn).await?;
-    for r in sqlx::query("SELECT station, json FROM sessions").fetch_all(&mut *conn).await? {
-        loaded.sessions.push((r.try_get(0)?, r.try_get(1)?));
-    }
+    loaded.sessions = sessions::read(conn).await?;
     for r in seal::rows(conn, &seal::COUNTERS).await? {
         loaded.counters.push((r.try_get(0)?, r.try_get(1)?));
     }
-    loaded.open_prints = open_prints(conn).await?;
+    loaded.open_prints = prints::open(conn).await?;
     loaded.acked = acks(conn).await?;
     for r in seal::rows(conn, &seal::META).await? {
         loaded.meta.push((r.try_get(0)?, r.try_get(1)?));
@@ -131,33 +132,4 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
     let oldest: Option<i64> = row.try_get(1)?;
     loaded.oldest = oldest.map(Place::from_id);
     Ok(loaded)
-}
-
-/// At most this many open labels are asked about again after a start.
-const OPEN_PRINTS: i64 = 500;
-
-async fn open_prints(conn: &mut SqliteConnection) -> Result<Vec<PrintRow>, JournalError> {
-    let rows = sqlx::query(
-        // Each half is one partial index read in order.
-        "SELECT * FROM (SELECT key, copy, station, printer, lines, state, at FROM prints \
-         WHERE state = 'allocated' ORDER BY at LIMIT ?1) \
-         UNION ALL SELECT * FROM (SELECT key, copy, station, printer, lines, state, at FROM prints \
-         WHERE state = 'uncertain' ORDER BY at LIMIT ?1) ORDER BY at LIMIT ?1",
-    )
-    .bind(OPEN_PRINTS)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(print_row).collect()
-}
-
-pub(super) fn print_row(r: &sqlx::sqlite::SqliteRow) -> Result<PrintRow, JournalError> {
-    Ok(PrintRow {
-        key: r.try_get(0)?,
-        copy: r.try_get(1)?,
-        station: r.try_get(2)?,
-        printer: r.try_get(3)?,
-        lines: r.try_get(4)?,
-        state: r.try_get(5)?,
-        at: r.try_get(6)?,
-    })
 }

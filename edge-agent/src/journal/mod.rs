@@ -26,6 +26,7 @@ mod find;
 mod heal;
 mod labels;
 mod load;
+mod prints;
 mod prune;
 mod quarantine;
 mod reader;
@@ -35,6 +36,7 @@ mod refdata;
 mod rejournal;
 mod schema;
 mod seal;
+mod sessions;
 mod verify;
 mod wal;
 mod writeset;
@@ -262,6 +264,7 @@ impl Journal {
     /// Sets damaged rows of the small tables aside, and finds the head.
     async fn settle(&mut self) -> Result<(), JournalError> {
         seal::set_damaged_aside(&mut self.conn).await?;
+        prints::mend(&mut self.conn).await?;
         self.load_again().await?;
         self.labels_lost = labels::lost(&mut self.conn).await?.max(self.labels_lost);
         let repeating = self.again.as_ref().map(|again| again.epoch);

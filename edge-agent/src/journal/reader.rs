@@ -203,20 +203,13 @@ impl Reader {
         super::labels::read(&mut conn, keys).await
     }
 
-    /// The newest print of a label.
+    /// The newest print of a label, unless its row was damaged.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn last_print(&self, key: i64) -> Result<Option<super::PrintRow>, JournalError> {
         let mut conn = self.pool().acquire().await?;
-        let row = sqlx::query(
-            "SELECT key, copy, station, printer, lines, state, at FROM prints \
-             WHERE key = ? ORDER BY copy DESC LIMIT 1",
-        )
-        .bind(key)
-        .fetch_optional(&mut *conn)
-        .await?;
-        row.as_ref().map(super::load::print_row).transpose()
+        super::prints::last(&mut conn, key).await
     }
 }
 

@@ -146,7 +146,7 @@ async fn copy_tables(new: &mut SqliteConnection, old: &Path) -> Result<Vec<&'sta
     for table in SMALL {
         // The WHERE keeps SQLite from copying rows as they lie, unchecked, and one
         // damaged value from keeping the rest of its table out.
-        let sealed = seal::ALL.iter().find(|sealed| sealed.name == table);
+        let sealed = seal::ALL.iter().chain([&&seal::PRINTS]).find(|sealed| sealed.name == table);
         let sound = sealed.map_or("true".to_owned(), |sealed| seal::typed(sealed));
         let sql = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM old.{table} WHERE {sound}");
         if let Err(error) = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *new).await {

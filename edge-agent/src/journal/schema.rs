@@ -7,7 +7,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::JournalError;
 
 /// Steps in order; step `n` takes `user_version` from `n` to `n + 1`.
-const STEPS: &[&str] = &[V1, V2, V3, V4];
+const STEPS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// Format that this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -146,6 +146,14 @@ ALTER TABLE counters ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
 /// The same, of those.
 const CODES_SEALED: usize = 4;
 
+// By a session somebody is signed in; by a print a label comes out once more.
+const V5: &str = "
+ALTER TABLE sessions ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE prints ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+";
+/// The same, of those.
+const STATIONS_SEALED: usize = 5;
+
 /// Brings the database to [`VERSION`]; refuses one that is newer.
 pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalError> {
     let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *conn).await?.try_get(0)?;
@@ -163,6 +171,10 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalEr
         }
         if from + 1 == CODES_SEALED {
             super::codes::seal_all(&mut tx).await?;
+        }
+        if from + 1 == STATIONS_SEALED {
+            super::sessions::seal_all(&mut tx).await?;
+            super::prints::seal_all(&mut tx).await?;
         }
         // The step and its number commit together; a pragma takes no parameter.
         let number = format!("PRAGMA user_version = {}", from + 1);

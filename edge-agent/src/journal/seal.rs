@@ -89,9 +89,39 @@ pub(super) const ALIASES: Sealed =
 pub(super) const COUNTERS: Sealed =
     Sealed { name: "counters", columns: &[("station", Text), ("json", Text)], key: 1 };
 
+/// One that does not hold signs nobody in.
+pub(super) const SESSIONS: Sealed =
+    Sealed { name: "sessions", columns: &[("station", Text), ("json", Text)], key: 1 };
+
+/// Apart from [`ALL`]: those that are open are looked at (`prints.rs`).
+pub(super) const PRINTS: Sealed = Sealed {
+    name: "prints",
+    columns: &[
+        ("key", Int),
+        ("copy", Int),
+        ("station", Text),
+        ("printer", Text),
+        ("lines", Text),
+        ("state", Text),
+        ("at", Int),
+    ],
+    key: 2,
+};
+
 /// All small ones.
-pub(super) const ALL: [&Sealed; 10] =
-    [&HEAD, &ENDS, &FLOORS, &ACKS, &LEASES, &LEASE_MARKS, &SERIES, &SERIES_MARKS, &COUNTERS, &META];
+pub(super) const ALL: [&Sealed; 11] = [
+    &HEAD,
+    &ENDS,
+    &FLOORS,
+    &ACKS,
+    &LEASES,
+    &LEASE_MARKS,
+    &SERIES,
+    &SERIES_MARKS,
+    &COUNTERS,
+    &SESSIONS,
+    &META,
+];
 
 /// One value, as it enters the checksum.
 #[derive(Debug, Clone, Copy)]
@@ -184,23 +214,32 @@ pub(super) async fn set_damaged_aside(conn: &mut SqliteConnection) -> Result<u64
     let mut count = 0;
     for table in ALL {
         for row in all(conn, table).await?.iter().filter(|row| !is_sound(table, row)) {
-            let text = shown(table, row);
-            tracing::error!(
-                table = table.name,
-                row = text,
-                "a row of the journal was damaged; it is set aside and not used"
-            );
-            sqlx::query("INSERT INTO damaged (found_at, source, row) VALUES (?, ?, ?)")
-                .bind(chrono::Utc::now().timestamp())
-                .bind(table.name)
-                .bind(text)
-                .execute(&mut *conn)
-                .await?;
-            remove(conn, table, row).await?;
+            set_aside(conn, table, row).await?;
             count += 1;
         }
     }
     Ok(count)
+}
+
+/// Moves a row out of its table, keeping what it said.
+pub(super) async fn set_aside(
+    conn: &mut SqliteConnection,
+    table: &Sealed,
+    row: &SqliteRow,
+) -> Result<(), JournalError> {
+    let text = shown(table, row);
+    tracing::error!(
+        table = table.name,
+        row = text,
+        "a row of the journal was damaged; it is set aside and not used"
+    );
+    sqlx::query("INSERT INTO damaged (found_at, source, row) VALUES (?, ?, ?)")
+        .bind(chrono::Utc::now().timestamp())
+        .bind(table.name)
+        .bind(text)
+        .execute(&mut *conn)
+        .await?;
+    remove(conn, table, row).await
 }
 
 async fn remove(conn: &mut SqliteConnection, table: &Sealed, row: &SqliteRow) -> Result<(), JournalError> {

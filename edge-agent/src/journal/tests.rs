@@ -56,7 +56,7 @@ async fn it_is_durable_by_its_settings() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
     for (pragma, expected) in
-        [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA user_version", "4")]
+        [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA user_version", "5")]
     {
         let row = sqlx::query(pragma).fetch_one(&mut journal.conn).await.unwrap();
         let value = row.try_get::<String, _>(0);
@@ -105,7 +105,7 @@ async fn another_agents_journal_and_a_newer_one_are_refused() {
     let newer = Journal::open(settings(dir.path())).await;
     assert!(matches!(newer, Err(JournalError::Newer { found: 99, .. })));
     let mut conn = connect(dir.path()).await.unwrap();
-    sqlx::query("PRAGMA user_version = 4").execute(&mut conn).await.unwrap();
+    sqlx::query("PRAGMA user_version = 5").execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
     assert!(matches!(Journal::open(other).await, Err(JournalError::Foreign { .. })));
 }
@@ -409,6 +409,131 @@ async fn a_code_whose_row_was_damaged_means_no_label_rather_than_another() {
             assert_eq!(journal.aliases(&codes).await.unwrap()["S-2"], [2, 3]);
         }
     }
+}
+
+/// Two stations, three labels that are open by their prints, and one that was printed.
+fn stations() -> WriteSet {
+    let print = |key, state: &str| PrintRow {
+        key,
+        copy: 1,
+        station: "DOCK1".into(),
+        printer: "LBL1".into(),
+        lines: "[\"gear\"]".into(),
+        state: state.into(),
+        at: 10,
+    };
+    let label = |key, print: &str| (key, format!("{{\"print\": \"{print}\", \"reprints\": 0}}"));
+    WriteSet {
+        sessions: vec![("DOCK1".into(), "{}".into()), ("DOCK2".into(), "{}".into())],
+        prints: vec![
+            print(1, "allocated"),
+            print(2, "uncertain"),
+            print(3, "allocated"),
+            print(4, "printed"),
+        ],
+        labels: vec![label(1, "allocated"), label(2, "uncertain"), label(3, "printed"), label(4, "printed")],
+        ..WriteSet::default()
+    }
+}
+
+/// What is asked about, by key.
+fn asked(loaded: &Loaded) -> Vec<(i64, &str, &str, &str)> {
+    let open = loaded.open_prints.iter();
+    let mut all: Vec<_> =
+        open.map(|p| (p.key, p.station.as_str(), p.state.as_str(), p.lines.as_str())).collect();
+    all.sort_unstable();
+    all
+}
+
+#[tokio::test]
+async fn of_a_print_whose_row_was_damaged_a_person_is_asked_where_its_label_may_not_have_come_out() {
+    let gear = "[\"gear\"]";
+    let whole =
+        [(1, "DOCK1", "allocated", gear), (2, "DOCK1", "uncertain", gear), (3, "DOCK1", "allocated", gear)];
+    let [first, second, third] = whole;
+    let without = |key, station| (key, station, "uncertain", "[]");
+    for (harm, expected) in [
+        ("UPDATE prints SET lines = '[\"gea2\"]' WHERE key = 1", vec![without(1, "DOCK1"), second, third]),
+        ("UPDATE prints SET state = 'allocatee' WHERE key = 1", vec![without(1, "DOCK1"), second, third]),
+        ("UPDATE prints SET state = 'allocated' WHERE key = 2", vec![first, without(2, "DOCK1"), third]),
+        ("UPDATE prints SET station = 'DOCK2' WHERE key = 2", vec![first, without(2, "DOCK2"), third]),
+        ("UPDATE prints SET crc32 = crc32 + 1 WHERE key = 1", vec![without(1, "DOCK1"), second, third]),
+        // Its label came out, whatever the row says.
+        ("UPDATE prints SET crc32 = crc32 + 1 WHERE key = 3", vec![first, second]),
+        ("UPDATE prints SET state = 'allocated' WHERE key = 4", whole.to_vec()),
+        // There is no such copy, and no such label.
+        ("UPDATE prints SET copy = 5 WHERE key = 1", vec![second, third]),
+        ("UPDATE prints SET key = 9 WHERE key = 1", vec![second, third]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
+        journal.commit(stations()).await.unwrap();
+        sqlx::raw_sql(harm).execute(&mut journal.conn).await.unwrap();
+        journal.close().await.unwrap();
+        for _ in 0..2 {
+            let (journal, loaded) = Journal::open(settings(dir.path())).await.unwrap();
+            assert_eq!(asked(&loaded), expected, "{harm}");
+            assert!(loaded.rebuilt.is_none(), "{harm}");
+            assert_eq!(loaded.quarantine_count, 1, "it is told once: {harm}");
+            journal.close().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_row_was_damaged_has_ended_and_a_print_that_was_is_not_shown() {
+    let dock = |code: &str| (code.to_owned(), "{}".to_owned());
+    for harm in [
+        "UPDATE sessions SET json = '{ }' WHERE station = 'DOCK2'",
+        "UPDATE sessions SET station = 'DOCK3' WHERE station = 'DOCK2'",
+        "UPDATE sessions SET crc32 = crc32 + 1 WHERE station = 'DOCK2'",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
+        journal.commit(stations()).await.unwrap();
+        let shown = "UPDATE prints SET printer = 'LBL2' WHERE key = 4";
+        for harm in [harm, shown] {
+            sqlx::raw_sql(harm).execute(&mut journal.conn).await.unwrap();
+        }
+        journal.close().await.unwrap();
+        let (mut journal, loaded) = Journal::open(settings(dir.path())).await.unwrap();
+        assert_eq!(loaded.sessions, [dock("DOCK1")], "{harm}");
+        assert_eq!((loaded.quarantine_count, loaded.open_prints.len()), (1, 3), "{harm}");
+        let reader = journal.reader().await.unwrap();
+        assert_eq!(reader.last_print(4).await.unwrap(), None);
+        assert_eq!(reader.last_print(1).await.unwrap().map(|print| print.copy), Some(1));
+        reader.close().await;
+        // Written once more it can be believed again.
+        journal.commit(stations()).await.unwrap();
+        journal.close().await.unwrap();
+        let (journal, loaded) = Journal::open(settings(dir.path())).await.unwrap();
+        assert_eq!(loaded.sessions, [dock("DOCK1"), dock("DOCK2")], "{harm}");
+        let reader = journal.reader().await.unwrap();
+        assert!(reader.last_print(4).await.unwrap().is_some());
+        reader.close().await;
+    }
+}
+
+#[tokio::test]
+async fn sessions_and_prints_from_before_they_were_sealed_are_sealed_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
+    let mut set = stations();
+    let many = |key| PrintRow { key, ..set.prints[3].clone() };
+    let many: Vec<PrintRow> = (5..1200).map(many).collect();
+    set.prints.extend(many);
+    journal.commit(set).await.unwrap();
+    let earlier = "ALTER TABLE sessions DROP COLUMN crc32; ALTER TABLE prints DROP COLUMN crc32; \
+                   PRAGMA user_version = 4";
+    sqlx::raw_sql(earlier).execute(&mut journal.conn).await.unwrap();
+    journal.close().await.unwrap();
+    let (journal, loaded) = Journal::open(settings(dir.path())).await.unwrap();
+    assert_eq!((loaded.quarantine_count, loaded.sessions.len(), loaded.open_prints.len()), (0, 2, 3));
+    let reader = journal.reader().await.unwrap();
+    for key in [1, 4, 600, 1199] {
+        assert!(reader.last_print(key).await.unwrap().is_some(), "{key}");
+    }
+    reader.close().await;
 }
 
 #[tokio::test]

@@ -144,17 +144,8 @@ pub struct WriteSet {
 static RECORDS: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new("INSERT INTO records (id, at, crc32, bytes)", 4, ""));
 static NOTES: LazyLock<Bulk> = LazyLock::new(|| Bulk::new("INSERT INTO notes (id, salt, text)", 3, ""));
-static SESSIONS: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (station) DO UPDATE SET json = excluded.json";
-    Bulk::new("INSERT INTO sessions (station, json)", 2, tail)
-});
 static INPUTS: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new("INSERT INTO inputs (source, input_id, at, answer)", 4, ""));
-static PRINTS: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (key, copy) DO UPDATE SET state = excluded.state, at = excluded.at";
-    let insert = "INSERT INTO prints (key, copy, station, printer, lines, state, at)";
-    Bulk::new(insert, 7, tail)
-});
 static LEASES: LazyLock<Bulk> = LazyLock::new(|| {
     let insert = "INSERT OR REPLACE INTO leases (type, first, last, next, epoch, crc32)";
     Bulk::new(insert, 6, "")
@@ -214,7 +205,7 @@ impl WriteSet {
             .await?;
         self.meta.extend(super::labels::write(conn, self.labels).await?);
         super::codes::write(conn, self.aliases).await?;
-        SESSIONS.run(conn, self.sessions, |(station, json), row| pair(row, station, json)).await?;
+        super::sessions::write(conn, self.sessions).await?;
         INPUTS
             .run(conn, self.inputs, |i, row| {
                 pair(row, i.source, i.input_id)?;
@@ -222,14 +213,7 @@ impl WriteSet {
             })
             .await?;
         super::codes::write_counters(conn, self.counters).await?;
-        PRINTS
-            .run(conn, self.prints, |p, row| {
-                pair(row, p.key, p.copy)?;
-                pair(row, p.station, p.printer)?;
-                pair(row, p.lines, p.state)?;
-                row.add(p.at)
-            })
-            .await?;
+        super::prints::write(conn, self.prints).await?;
         write_leases(conn, self.leases, self.lease_marks).await?;
         write_series(conn, self.series, self.series_marks).await?;
         META.run(conn, self.meta, |(name, value), row| {

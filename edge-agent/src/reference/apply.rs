@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde::de::DeserializeOwned;
 
 use super::kept::KEPT;
-use super::{BomLine, Hold, Item, ItemHere, Location, Operator, Order, Reason, Reference};
+use super::{BomLine, Correction, Hold, Item, ItemHere, Location, Operator, Order, Reason, Reference};
 
 /// Why a row was left out.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,7 @@ enum Row {
     Operator(Operator),
     Hold(Hold),
     Kept(Hold),
+    Correction(Correction),
     Reason(Reason),
     Location(Location),
 }
@@ -48,6 +49,7 @@ fn parse(kind: &str, json: &str) -> Result<Row, RowError> {
         "operator" => Row::Operator(of(kind, json)?),
         "hold" => Row::Hold(of(kind, json)?),
         KEPT => Row::Kept(of(kind, json)?),
+        "correction" => Row::Correction(of(kind, json)?),
         "reason" => Row::Reason(of(kind, json)?),
         "location" => Row::Location(of(kind, json)?),
         _ => return Err(RowError::Kind(kind.to_owned())),
@@ -102,6 +104,7 @@ impl Reference {
             }
             Row::Hold(hold) => drop(self.holds.insert(hold.hold.clone(), hold)),
             Row::Kept(hold) => drop(self.kept.insert(hold.hold.clone(), hold)),
+            Row::Correction(one) => drop(self.corrections.insert(one.correction, one)),
             Row::Reason(reason) => drop(self.reasons.insert(reason.reason.clone(), reason)),
             Row::Location(place) => {
                 self.locations.insert(place.location.clone(), place);
@@ -143,17 +146,19 @@ impl Reference {
             Row::Operator(operator) => drop(self.operators.remove(&operator.badge_sha256)),
             Row::Hold(hold) => drop(self.holds.remove(&hold.hold)),
             Row::Kept(hold) => drop(self.kept.remove(&hold.hold)),
+            Row::Correction(one) => drop(self.corrections.remove(&one.correction)),
             Row::Reason(reason) => drop(self.reasons.remove(&reason.reason)),
             Row::Location(place) => drop(self.locations.remove(&place.location)),
         }
     }
 
-    /// Brings what follows from the rows up to date: what is held.
+    /// Brings what follows from the rows up to date: what is held, and what was corrected.
     pub fn settle(&mut self) {
         let all = || self.holds.values().chain(self.kept.values());
         self.held_keys = all().flat_map(|h| h.keys.iter().copied()).collect();
         self.held_whole = all().flat_map(Hold::whole).collect();
         self.held_lots = all().flat_map(|h| h.lots.iter().copied()).collect();
+        self.corrected_keys = self.corrections.values().flat_map(|c| c.keys.iter().copied()).collect();
     }
 }
 

@@ -162,6 +162,16 @@ pub struct Hold {
     pub lifted: bool,
 }
 
+/// An event of this plant that counts as never done, or counts again, by the word of the
+/// office: the cloud is asked what its labels are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The event_id of what is corrected.
+    pub correction: uuid::Uuid,
+    /// The labels that it names.
+    pub keys: Vec<i64>,
+}
+
 /// A reason that a station offers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
@@ -184,7 +194,7 @@ pub struct Location {
 }
 
 /// All reference data of one version. Rows arrive as (kind, id, JSON); kinds are
-/// item, item_here, bom_line, order, operator, hold, reason, location.
+/// item, item_here, bom_line, order, operator, hold, correction, reason, location.
 #[derive(Debug, Clone, Default)]
 pub struct Reference {
     /// Version applied; 0 when nothing has come yet.
@@ -214,6 +224,10 @@ pub struct Reference {
     /// What the holds of a cloud that was restored since held besides, by hold id: it
     /// stays held until the office has it again or says that it was released.
     pub kept: HashMap<String, Hold>,
+    /// What the office corrected of this plant's events, by event_id.
+    pub corrections: HashMap<uuid::Uuid, Correction>,
+    /// Keys that such events name.
+    pub corrected_keys: HashSet<i64>,
     /// Something that was told, a hold perhaps, was lost on disk or could not be read:
     /// nothing tells what is held until everything is told anew.
     pub doubtful: bool,

@@ -147,13 +147,17 @@ fn no_label(step: &mut Step<'_>) -> Ruling {
 
 fn child(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
-    if step.session.parent == Some(key) || step.session.draft.contains(&key) {
-        return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
+    if step.session.parent == Some(key) {
+        return draft::again(step, key, guard::WORK);
+    }
+    if step.session.draft.contains(&key) {
+        return draft::again(step, key, guard::BUILD_IN);
     }
     let in_parent = step.label(key).map(|label| &label.custody);
     if let (Some(Custody::Parent { key: other }), Some(parent)) = (in_parent, step.session.parent)
         && *other == parent
     {
+        guard::recheck(step, key, guard::FREE)?;
         return Ok(Answer::amber(Code::ASSEMBLY_ALREADY_IN).arg("uid", uid));
     }
     let label = guard::check(step, key, guard::BUILD_IN)?;

@@ -59,6 +59,14 @@ pub(crate) fn is_empty(session: &Session) -> bool {
         })
 }
 
+/// What a scan of an entry comes to that is in the draft already: the same again, unless something
+/// that came since (a hold of the office) would stand against it at DONE. That is told at once.
+pub(crate) fn again(step: &mut Step<'_>, key: i64, rule: Rule) -> Ruling {
+    guard::recheck(step, key, rule)?;
+    keep_override(step, key);
+    Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", step.uid(key)))
+}
+
 /// Adds a scanned label, with the quantity typed before it, if any.
 pub(crate) fn push(step: &mut Step<'_>, key: i64) -> Result<(), Refusal> {
     if step.session.draft.len() >= MAX_ENTRIES {

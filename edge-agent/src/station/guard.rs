@@ -81,6 +81,9 @@ pub(crate) const COME_BACK: Rule = Rule { left: true, ..ARRIVE };
 /// Naming it, whatever has become of it (a hold, a label).
 pub(crate) const NAME: Rule = Rule { inside: false, consumed: false, scrapped: false, away: false, ..HANDLE };
 
+/// Whether it is held, and nothing else.
+pub(crate) const FREE: Rule = Rule { held: true, doubtful: true, ..NAME };
+
 /// Taking it back from production.
 pub(crate) const TAKE_BACK: Rule = Rule { away: false, ..HANDLE };
 

@@ -4,7 +4,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::types::{Custody, Label, Life};
+use uuid::Uuid;
+
+use super::types::{Custody, Label, Life, OperationState, Touched};
 
 /// The label with what `told` knows of it. Every state that an event recorded
 /// here has set stays; what the label is, and every other state, comes from the
@@ -24,6 +26,46 @@ pub fn learn(known: Label, told: Label, now: DateTime<Utc>) -> Label {
         }
         (Some(_), _) if known.touched.moved_at_most() => Label { told_at, ..renew(known, told) },
         (Some(_), _) => Label { told_at, ..known },
+    }
+}
+
+/// The label once events of this agent about it count as never done by another's word (a
+/// correction by the office): as the cloud has it. Only where the cloud knows all that was
+/// recorded of it here, since what came after such an event counts. Holds stay: the cloud
+/// tells of those by themselves. `void` are all such events.
+#[must_use]
+pub fn mend(known: Label, told: Label, void: Vec<Uuid>, now: DateTime<Utc>) -> Label {
+    let mut issued = known.issued;
+    issued.retain(|order, _| told.order.as_ref() == Some(order));
+    let mut operations = told.operations;
+    for state in &mut operations {
+        let same = |one: &&OperationState| one.operation == state.operation && one.attempt == state.attempt;
+        if let Some(known) = known.operations.iter().find(same) {
+            (state.out_of_limits, state.doubtful) = (known.out_of_limits, known.doubtful);
+        }
+    }
+    Label {
+        operations,
+        count: known.count,
+        last_stage: known.last_stage,
+        last_station: known.last_station,
+        // What a CORRECT would take back may be what never was.
+        last_event: known.last_event,
+        last_input: String::new(),
+        last_events: Vec::new(),
+        before: None,
+        issued,
+        print: known.print,
+        reprints: known.reprints,
+        package: known.package || told.package,
+        kit: known.kit || told.kit,
+        holds: known.holds,
+        hold_marks: known.hold_marks,
+        touched: Touched { released: known.touched.released, ..Touched::default() },
+        told_at: Some(now),
+        void,
+        lost: known.lost,
+        ..told
     }
 }
 
@@ -48,6 +90,7 @@ fn renew(known: Label, told: Label) -> Label {
         reprints: known.reprints,
         touched: known.touched,
         told_at: known.told_at,
+        void: known.void,
         ..told
     }
 }

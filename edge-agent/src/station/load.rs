@@ -86,7 +86,7 @@ fn refuse_member(step: &mut Step<'_>, uid: &Uid) -> Ruling {
 fn member(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
     if step.session.draft.contains(&key) {
-        return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
+        return draft::again(step, key, guard::WORK);
     }
     let capacity = step.world.station.load_capacity;
     if capacity.is_some_and(|most| step.session.draft.len() >= most as usize) {

@@ -62,7 +62,7 @@ use types::{Decision, Scanned, Session, World};
 use crate::config::StationKind;
 
 pub use fold::{TO_PLANT, can_be_corrected, fold, fold_correction, gives_birth};
-pub use learn::learn;
+pub use learn::{learn, mend};
 pub use machine::{is_news, on_machine, reading};
 pub use pin::{PinProof, TypedPin, typed_pin};
 pub use scan::{classify, is_secret, wanted_keys};

@@ -63,8 +63,14 @@ fn is_package(step: &Step<'_>, label: &Label) -> bool {
 
 fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
-    if step.session.parent == Some(key) || step.session.draft.contains(&key) {
+    if step.session.parent == Some(key) {
+        // It may have been opened to take something out.
+        let rule = if step.session.draft.is_empty() { guard::OPEN } else { guard::USE };
+        guard::recheck(step, key, rule)?;
         return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
+    }
+    if step.session.draft.contains(&key) {
+        return draft::again(step, key, guard::USE);
     }
     let package = step.label(key).is_some_and(|label| is_package(step, label));
     if package && step.session.parent.is_none() {
@@ -81,6 +87,7 @@ fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     if let (Some(Custody::Parent { key: inside }), Some(parent)) = (custody, step.session.parent)
         && *inside == parent
     {
+        guard::recheck(step, key, guard::FREE)?;
         return Ok(Answer::amber(Code::ASSEMBLY_ALREADY_IN).arg("uid", uid));
     }
     if let Some(parent) = step.session.parent {
@@ -116,6 +123,10 @@ fn turn(step: &mut Step<'_>) -> Ruling {
 fn take_out(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
     if step.session.draft.contains(&key) {
+        if let Some(package) = step.session.parent.filter(|_| !draft::let_in_held(step, key)) {
+            guard::check_taken_out(step, key, package)?;
+        }
+        draft::keep_override(step, key);
         return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
     }
     let package = step.session.parent.and_then(|parent| step.label(parent));

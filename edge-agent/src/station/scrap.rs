@@ -40,7 +40,7 @@ pub(crate) fn next(step: &Step<'_>) -> Asked {
 fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
     if step.session.parent == Some(key) {
-        return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
+        return draft::again(step, key, guard::DESTROY);
     }
     if step.session.parent.is_some() {
         return Err(Refusal::new(Code::SCRAP_REASON).about([key]).then(Next::REASON).firm());

@@ -64,10 +64,11 @@ pub(crate) fn next(step: &Step<'_>) -> Asked {
 
 fn add(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
-    if step.session.draft.contains(&key) {
-        return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
-    }
     let way = way(step.world.station.kind);
+    if step.session.draft.contains(&key) {
+        recheck_contents(step, key)?;
+        return draft::again(step, key, way.rule);
+    }
     let label = guard::check(step, key, way.rule)?;
     let gone = label.is_some_and(|label| {
         label.last_stage == way.stage as i32 && label.last_station == step.world.station.code
@@ -82,6 +83,19 @@ fn add(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     draft::push(step, key)?;
     let count = step.session.draft.len();
     Ok(Answer::new(Code::SHIP_TAKEN).arg("uid", uid).arg("count", count))
+}
+
+/// Judges once more what is in an entry of the draft.
+fn recheck_contents(step: &mut Step<'_>, key: i64) -> Result<(), Refusal> {
+    if step.world.station.kind == StationKind::ReturnToSupplier {
+        return Ok(());
+    }
+    if !step.session.overrides.contains_key(&key) {
+        guard::check_contents(step, key)?;
+    } else if !draft::let_in_held(step, key) {
+        guard::check_held(step, key)?;
+    }
+    Ok(())
 }
 
 /// Refuses an item that the order does not name; of a package its contents.
@@ -129,14 +143,8 @@ fn record(step: &mut Step<'_>) -> Ruling {
     let way = way(step.world.station.kind);
     let destination = destination(step)?;
     draft::recheck(step, way.rule)?;
-    if step.world.station.kind != StationKind::ReturnToSupplier {
-        for key in step.session.draft.clone() {
-            if !step.session.overrides.contains_key(&key) {
-                guard::check_contents(step, key)?;
-            } else if !draft::let_in_held(step, key) {
-                guard::check_held(step, key)?;
-            }
-        }
+    for key in step.session.draft.clone() {
+        recheck_contents(step, key)?;
     }
     let mut references: Vec<_> = mint::number(step, way.document)?.into_iter().collect();
     references.extend(step.order_reference());

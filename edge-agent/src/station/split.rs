@@ -47,6 +47,7 @@ pub(crate) fn next(step: &Step<'_>) -> Asked {
 fn source(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
     if step.session.parent == Some(key) {
+        guard::recheck(step, key, guard::DESTROY)?;
         return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
     }
     if step.session.parent.is_some() {

@@ -64,7 +64,7 @@ pub(crate) fn next(step: &Step<'_>) -> Asked {
 fn input(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
     if step.session.draft.contains(&key) {
-        return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
+        return draft::again(step, key, guard::USE);
     }
     if step.session.draft.len() >= MAX_EACH {
         return Err(Refusal::new(Code::DRAFT_FULL).silent());

@@ -78,7 +78,7 @@ async fn a_bucket_keeps_small_and_large_files() {
     // An object that no row names goes; the others stay.
     let later = Utc::now() + chrono::TimeDelta::hours(25);
     assert_eq!(sweep(&test.db, &files, tenant, later).await.unwrap(), Swept::default());
-    platform::files::delete(&test.db, &cx, small.id, None, Utc::now()).await.unwrap();
+    platform::files::delete(&test.db, &cx, &files, small.id, None, Utc::now()).await.unwrap();
     let much_later = Utc::now() + chrono::TimeDelta::days(91);
     assert_eq!(sweep(&test.db, &files, tenant, much_later).await.unwrap(), Swept { objects: 0, files: 1 });
     assert_eq!(erase_tenant(&depot, tenant).await.unwrap(), 1);

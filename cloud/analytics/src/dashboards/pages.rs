@@ -25,7 +25,7 @@ use super::drill::{self, Age, EventBehind, Narrowed, Page};
 use super::model::{Board, Change, Kpi, Standing, Tile};
 use super::service::{self, Asked, PlantBehind, Target, View, Wish};
 use super::store;
-use crate::mirror::{Freshness, Mirrors};
+use crate::mirror::{During, Freshness, Mirrors, left_alone};
 use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
 
 const HREF: &str = "/dashboards";
@@ -101,6 +101,8 @@ struct Figures<'a> {
     counted: &'a Asked,
     view: &'a View,
     charts: Vec<Chart>,
+    /// Checks of the mirror are set aside.
+    unchecked: bool,
     now: DateTime<Utc>,
 }
 
@@ -303,7 +305,11 @@ async fn render(
         Ok(view) => {
             let counted = &asked.of_days(view.span);
             let charts = charts(texts, counted, &view);
-            let figures = Figures { texts, zone: caller.zone, asked, counted, view: &view, charts, now };
+            let unchecked = mirrors
+                .settings()
+                .is_ok_and(|settings| left_alone(settings, caller.cx.tenant).contains(&During::Check));
+            let zone = caller.zone;
+            let figures = Figures { texts, zone, asked, counted, view: &view, charts, unchecked, now };
             Ok(figures.render()?)
         }
         Err(problem) if service::is_waiting(&problem) => Ok(Waiting::of(texts, &problem).render()?),
@@ -563,6 +569,8 @@ async fn set_target(
         Err(problem) if problem.code == "conflict.stale" => {
             problem.field("target", caller.t("error-conflict-stale"))
         }
+        // For a while the organisation can only be read.
+        Err(problem) if problem.keeps_form() => problem,
         Err(problem) => return Err(problem),
     };
     let mut response = show_targets(&state, &caller, &headers, &wish, Some(&problem)).await?;

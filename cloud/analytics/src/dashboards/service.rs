@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use platform::audit::{self, Entry};
 use platform::ctx::Plants;
 use platform::db::DbError;
-use platform::i18n::plain_number;
+use platform::i18n::typed_decimal;
 use platform::web::{AppState, Caller, Problem};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -463,7 +463,7 @@ pub async fn set_target(
         wrong = wrong.field("kpi", text("dashboard-wrong-kpi"));
     }
     let typed = wish.target.trim();
-    let number = if typed.is_empty() { None } else { plain_number(typed).parse::<Decimal>().ok() };
+    let number = if typed.is_empty() { None } else { typed_decimal(typed) };
     let share = kpi.is_some_and(Kpi::is_share);
     let most = if share { Decimal::from(100) } else { Decimal::from(1_000_000_000) };
     let fits = number.is_some_and(|n| n >= Decimal::ZERO && n <= most && n.scale() <= 6);

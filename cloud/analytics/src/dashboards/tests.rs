@@ -518,6 +518,17 @@ async fn a_mirror_that_is_set_aside_is_said_to_have_no_data() {
     assert!(told.contains("mirror.aside"), "{told}");
     office.mirrors.rebuild(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
     assert!(!office.page("/dashboards/executive").await.contains("No data:"));
+    // What cannot be checked has its figures all the same, and says so.
+    let ends = json!({ "times": 4, "at": Utc::now(),
+        "origin": { "generation": origin.0, "placement": origin.1, "program": program } });
+    let noted = settings.dir.join(format!("{}.ended_checks", world.tenant));
+    std::fs::write(&noted, ends.to_string()).unwrap();
+    for path in ["/dashboards/executive", "/dashboards/executive/figures"] {
+        let page = office.page(path).await;
+        assert!(page.contains("cloud mirror rebuild") && page.contains("db-tile"), "{page}");
+    }
+    office.mirrors.rebuild(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
+    assert!(!office.page("/dashboards/executive").await.contains("cloud mirror rebuild") && !noted.exists());
 }
 
 #[tokio::test]

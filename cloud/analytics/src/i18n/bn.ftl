@@ -59,6 +59,7 @@ dashboard-counted = { $moment }-এ গোনা
 dashboard-fresh = { $moment } পর্যন্ত, ব্যাচ { $batch }।
 dashboard-never = কখনও না
 dashboard-plants-behind = এদের থেকে এখনও সব আসেনি: { $plants }।
+dashboard-unchecked = এই সংখ্যা নথির সঙ্গে মেলে কি না, তা এখন যাচাই হচ্ছে না: যাচাই করতে গিয়ে প্রোগ্রাম একাধিকবার বন্ধ হয়েছে, তাই যাচাই এক দিনের জন্য সরিয়ে রাখা হয়েছে। যিনি ক্লাউড চালান তিনি “cloud mirror rebuild” দিয়ে আবার চেষ্টা করতে পারেন।
 dashboard-by-day = দিন অনুযায়ী
 dashboard-by-plant = প্ল্যান্ট অনুযায়ী
 dashboard-day = দিন

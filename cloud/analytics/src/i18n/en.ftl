@@ -59,6 +59,7 @@ dashboard-counted = counted at { $moment }
 dashboard-fresh = Current to { $moment }, batch { $batch }.
 dashboard-never = never
 dashboard-plants-behind = Not everything has come yet from: { $plants }.
+dashboard-unchecked = Whether these figures equal the records is not checked at present: checking ended the program more than once, so it is set aside for a day. Whoever runs the cloud can try anew with “cloud mirror rebuild”.
 dashboard-by-day = By day
 dashboard-by-plant = By plant
 dashboard-day = Day

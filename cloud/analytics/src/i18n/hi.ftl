@@ -59,6 +59,7 @@ dashboard-counted = { $moment } पर गिना
 dashboard-fresh = { $moment } तक का, बैच { $batch }।
 dashboard-never = कभी नहीं
 dashboard-plants-behind = इनसे अभी सब कुछ नहीं आया है: { $plants }।
+dashboard-unchecked = अभी यह जाँचा नहीं जा रहा कि ये आँकड़े अभिलेखों से मेल खाते हैं: जाँच करते हुए प्रोग्राम एक से अधिक बार रुक गया, इसलिए जाँच एक दिन के लिए अलग रखी गई है। क्लाउड चलाने वाले “cloud mirror rebuild” से फिर कोशिश कर सकते हैं।
 dashboard-by-day = दिन के अनुसार
 dashboard-by-plant = प्लांट के अनुसार
 dashboard-day = दिन

@@ -59,6 +59,7 @@ dashboard-counted = { $moment }కి లెక్కించినది
 dashboard-fresh = { $moment } వరకు, బ్యాచ్ { $batch }.
 dashboard-never = ఎప్పుడూ కాదు
 dashboard-plants-behind = వీటి నుండి ఇంకా అంతా రాలేదు: { $plants }.
+dashboard-unchecked = ఈ సంఖ్యలు నమోదులతో సరిపోతున్నాయా అని ప్రస్తుతం తనిఖీ చేయడం లేదు: తనిఖీ చేస్తుండగా ప్రోగ్రామ్ ఒకటి కంటే ఎక్కువసార్లు ఆగిపోయింది, కాబట్టి తనిఖీని ఒక రోజు పక్కన పెట్టారు. క్లౌడ్‌ను నడిపేవారు “cloud mirror rebuild”తో మళ్లీ ప్రయత్నించవచ్చు.
 dashboard-by-day = రోజు వారీగా
 dashboard-by-plant = ప్లాంట్ వారీగా
 dashboard-day = రోజు

@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 use platform::db::DbError;
 use platform::web::Problem;
 
+use super::asking::During;
+
 /// Why a mirror gives no answer. The facts in Postgres are untouched by any of it.
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
@@ -39,6 +41,12 @@ pub enum MirrorError {
         /// The process before did so.
         now: bool,
     },
+    /// Checks of it, or exports, ended the process time and again: they are tried once a day.
+    #[error(
+        "{0} of this mirror are set aside: they ended the process more than once; \
+         they are tried once a day, and `cloud mirror rebuild` builds it anew and tries at once"
+    )]
+    LeftAlone(During),
     /// It was built anew time and again, and each time was damaged.
     #[error("this mirror is damaged again and again; it is built anew within the hour")]
     Worn,
@@ -115,7 +123,9 @@ impl From<MirrorError> for Problem {
         let code = match &error {
             MirrorError::Elsewhere | MirrorError::Locked(_) => "mirror.elsewhere",
             MirrorError::Building { .. } | MirrorError::Worn => "mirror.building",
-            MirrorError::Aside { .. } | MirrorError::AsideAsked { .. } => "mirror.aside",
+            MirrorError::Aside { .. } | MirrorError::AsideAsked { .. } | MirrorError::LeftAlone(_) => {
+                "mirror.aside"
+            }
             MirrorError::TimedOut => "mirror.too_long",
             MirrorError::Busy | MirrorError::Closed => "mirror.busy",
             MirrorError::Db(_) | MirrorError::Duck(_) | MirrorError::Io(_) | MirrorError::Other(_) => {

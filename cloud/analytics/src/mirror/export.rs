@@ -10,7 +10,7 @@ use platform::files::Depot;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{DIMENSIONS, FACTS, MirrorError, Mirrors};
+use super::{DIMENSIONS, During, FACTS, MirrorError, Mirrors};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ pub async fn export(
     mirrors.catch_up(db, tenant, now, |_, _| {}).await?;
     let out = mirrors.settings()?.out(tenant);
     std::fs::create_dir_all(&out)?;
-    let build = mirrors.work(tenant, build_of).await?.value;
+    let build = mirrors.read(tenant, During::Export, build_of).await?.value;
     let mut places = Places::read(mirrors.settings()?, tenant)?;
     let months = if places.fit(to, tenant, &build) {
         months
@@ -110,7 +110,7 @@ pub async fn export(
         parts.push((name.clone(), format!("{name}.parquet"), None));
     }
     for table in FACTS {
-        let asked = mirrors.work(tenant, move |conn| months_of(conn, table)).await?;
+        let asked = mirrors.read(tenant, During::Export, move |conn| months_of(conn, table)).await?;
         for month in asked.value.into_iter().filter(|month| months.hold(*month)) {
             let Some(next) = month.checked_add_months(chrono::Months::new(1)) else { continue };
             let path = format!("{table}/month={}/part.parquet", month.format("%Y-%m"));
@@ -121,7 +121,9 @@ pub async fn export(
         let file = out.join("part.parquet");
         let (asked, target) = (table.clone(), file.clone());
         let written = mirrors
-            .work(tenant, move |conn| Ok((write(conn, &asked, span, &target)?, build_of(conn)?)))
+            .read(tenant, During::Export, move |conn| {
+                Ok((write(conn, &asked, span, &target)?, build_of(conn)?))
+            })
             .await?;
         let (batch, (rows, of)) = (written.fresh.batch, written.value);
         if of != done.build {
@@ -144,6 +146,7 @@ pub async fn export(
     to.put_file(&path, &manifest).await.map_err(|error| MirrorError::Other(error.to_string()))?;
     std::fs::remove_dir_all(&out)?;
     places.end(to, tenant, &done.build)?;
+    mirrors.came_to_end(tenant, During::Export)?;
     Ok(done)
 }
 

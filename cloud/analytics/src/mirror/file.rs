@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use duckdb::{Config, Connection};
 use uuid::Uuid;
 
-use super::asking::{self, Asking};
+use super::asking::{self, Asking, During};
 use super::dims::Dims;
 use super::error::MirrorError;
 use super::marks::{Act, Crash, Marks, Origin, Stretch, gone};
@@ -83,6 +83,16 @@ impl Settings {
     /// What is known of processes that ended within questions of the file.
     pub(super) fn asked(&self, tenant: Uuid) -> PathBuf {
         self.at(tenant, "asked")
+    }
+
+    /// What is known of processes that ended within checks of the file.
+    pub(super) fn ended_checks(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "ended_checks")
+    }
+
+    /// And within exports of it.
+    pub(super) fn ended_exports(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "ended_exports")
     }
 
     /// When it was last compared with Postgres, and what that found.
@@ -197,8 +207,8 @@ pub(super) struct Guarded {
 pub struct Found {
     /// One that was there had to be thrown away.
     pub thrown: bool,
-    /// The process before ended within a question of it.
-    pub within_question: bool,
+    /// The process before ended within this.
+    pub within: Option<During>,
 }
 
 /// An open mirror. It lives on its owner's thread.
@@ -216,7 +226,7 @@ impl File {
     /// Opens a tenant's file, or makes it, for a generation at a place. A file that was
     /// being opened or written when the process ended, that cannot be read, or that is of
     /// another version, generation or place, is thrown away first, and so is one within
-    /// whose questions processes ended twice in a row.
+    /// whose questions, checks or exports processes ended twice in a row.
     ///
     /// # Errors
     /// When not even a new file can be made, [`MirrorError::Aside`] where feeding it ended the
@@ -236,10 +246,10 @@ impl File {
         }
         let left = asking::look(settings, tenant, marks.origin(), Utc::now())?;
         if left.sets_aside() {
-            return Err(MirrorError::AsideAsked { now: left.within });
+            return Err(MirrorError::AsideAsked { now: left.within == Some(During::Question) });
         }
-        if left.within {
-            tracing::error!(%tenant, "the process ended within a question of this mirror");
+        if let Some(during) = left.within {
+            tracing::error!(%tenant, %during, "the process ended while this mirror was read");
         }
         let mut thrown = false;
         let unfinished = mark.exists() || fed;
@@ -280,15 +290,24 @@ impl File {
             }
         };
         std::fs::remove_file(&mark)?;
-        let guarded = Guarded { marks, crash, asking: Asking::begin(settings, tenant)? };
-        let found = Found { thrown, within_question: left.within };
+        let asking = Asking::begin(settings, tenant, marks.origin())?;
+        let guarded = Guarded { marks, crash, asking };
+        let found = Found { thrown, within: left.within };
         Ok((Self { conn, meta, dims, corrections, guarded }, found))
     }
 
-    /// Asks it under a mark, as [`Self::under`] writes.
-    pub(super) fn asked<T>(&self, question: impl FnOnce(&Connection) -> T) -> T {
-        let _within = self.guarded.asking.within();
-        question(&self.conn)
+    /// Reads it under a mark, as [`Self::under`] writes; unless that ended the process time and
+    /// again ([`MirrorError::LeftAlone`]).
+    pub(super) fn read<T>(
+        &self,
+        during: During,
+        work: impl FnOnce(&Connection) -> duckdb::Result<T>,
+    ) -> Result<T, MirrorError> {
+        if self.guarded.asking.leaves_alone(during, Utc::now())? {
+            return Err(MirrorError::LeftAlone(during));
+        }
+        let _within = self.guarded.asking.within(during);
+        Ok(work(&self.conn)?)
     }
 
     /// Writes something into it under a mark, by which whoever comes after knows what ended
@@ -389,7 +408,7 @@ mod tests {
         let settings = Settings::new(dir.path());
         let [gone, stays] = [1, 2].map(Uuid::from_u128);
         // The last one is what a process leaves that is killed while it notes an export.
-        let marks = ["asking", "asked"];
+        let marks = ["asking", "asked", "ended_checks", "ended_exports"];
         let others = ["duckdb", "duckdb.wal", "feeding", "crashed", "exported", "checked", "new"];
         for ending in others.into_iter().chain(marks) {
             std::fs::write(settings.at(gone, ending), "").unwrap();
@@ -398,7 +417,7 @@ mod tests {
         settings.remove(gone).unwrap();
         assert_eq!(settings.tenants().unwrap(), [stays]);
         settings.throw_away(stays).unwrap();
-        assert_eq!(settings.files().unwrap().len(), 7, "what is known of crashes, exports and checks stays");
+        assert_eq!(settings.files().unwrap().len(), 9, "what is known of crashes, exports and checks stays");
         settings.remove(stays).unwrap();
         assert!(settings.tenants().unwrap().is_empty());
     }

@@ -33,9 +33,10 @@ const MAKES: [i16; 2] = [1, 2];
 /// make something, of their effects 1 opens and 3 voids. A stay ends when its content is taken
 /// out of that package or put into any, or comes back by itself: by a RETURN (stage 34) of it, in
 /// role 0 or 1, that does not name the package. What one agent says at one moment is one dispatch, though
-/// it is in several events: long lists are cut.
+/// it is in several events: long lists are cut. `packing` is `fact_packing`, or those of its rows
+/// that decide ([`PART`]).
 macro_rules! made {
-    ($asked:literal) => {
+    ($packing:literal, $asked:literal) => {
         concat!(
             "with recursive asked as (",
             $asked,
@@ -43,10 +44,14 @@ macro_rules! made {
              turn as not materialized (
                  select f.key as content, f.package, f.happened_at as moment, f.agent, f.epoch, f.seq, f.ordinal,
                         f.action <> 2 as goes_in
-                 from fact_packing f where f.package is not null and f.package <> f.key and not f.void),
+                 from ",
+            $packing,
+            " f where f.package is not null and f.package <> f.key and not f.void),
              leaves as (
                  select f.agent, f.epoch, f.seq, f.happened_at as moment, f.key
-                 from fact_packing f join asked a on a.agent = f.agent and a.epoch = f.epoch and a.seq = f.seq
+                 from ",
+            $packing,
+            " f join asked a on a.agent = f.agent and a.epoch = f.epoch and a.seq = f.seq
                  where f.stage = 28 and not f.void),
              near(key) as (
                  select key from leaves
@@ -60,11 +65,15 @@ macro_rules! made {
                               coalesce(min(moment) filter (where not goes_in) over (
                                            partition by content, package order by moment, agent, epoch, seq, ordinal
                                            rows between 1 following and unbounded following), 'infinity'::timestamp),
-                              coalesce((select min(b.happened_at) from fact_packing b
+                              coalesce((select min(b.happened_at) from ",
+            $packing,
+            " b
                                         where b.stage = 34 and b.role in (0, 1) and not b.void
                                           and b.key = turn.content and b.happened_at >= turn.moment
                                           and not exists (
-                                              select 1 from fact_packing p
+                                              select 1 from ",
+            $packing,
+            " p
                                               where p.agent = b.agent and p.epoch = b.epoch and p.seq = b.seq
                                                 and p.key = turn.package)), 'infinity'::timestamp))
                             as until
@@ -77,10 +86,14 @@ macro_rules! made {
                      and s.since <= i.moment and i.moment < s.until),
              put as (
                  select distinct f.agent, f.epoch, f.seq, f.key
-                 from fact_packing f join asked a on a.agent = f.agent and a.epoch = f.epoch and a.seq = f.seq
+                 from ",
+            $packing,
+            " f join asked a on a.agent = f.agent and a.epoch = f.epoch and a.seq = f.seq
                  where f.stage = 24 and f.action <> 2 and f.package is not null and f.package <> f.key and not f.void),
              parent as (
-                 select distinct f.package as key from fact_packing f
+                 select distinct f.package as key from ",
+            $packing,
+            " f
                  where f.package is not null and f.package <> f.key and not f.void
                    and f.package in (select key from inside union select key from put)),
              package as (
@@ -103,29 +116,64 @@ macro_rules! made {
 }
 
 /// Of the events in `goods_event`.
-const OF_EVENTS: &str =
-    concat!("create or replace temp table goods_now as ", made!("select agent, epoch, seq from goods_event"));
+const OF_EVENTS: &str = concat!(
+    "create or replace temp table goods_now as ",
+    made!("goods_part", "select agent, epoch, seq from goods_event")
+);
 
 /// And of all.
 const OF_ALL: &str = concat!(
     "create or replace temp table goods_now as ",
-    made!("select distinct agent, epoch, seq from fact_packing where stage in (24, 28)")
+    made!("fact_packing", "select distinct agent, epoch, seq from fact_packing where stage in (24, 28)")
 );
+
+/// The UIDs in `goods_key`, and what they were ever in.
+///
+/// This and what follows are statements of their own: of a table DuckDB knows that it is small,
+/// and looks the facts up in it. What comes out of a recursion it takes for large, and makes a
+/// table of all facts instead, each time.
+const UP: &str = "
+create or replace temp table goods_up as
+with recursive up(key) as (
+    select distinct key from goods_key
+    union
+    select f.package from up join fact_packing f on f.key = up.key where f.package is not null)
+select key from up";
 
 /// The events that may count otherwise when something is told of the UIDs in `goods_key`: those
 /// that name them, or what they were ever in; of a dispatch all that its agent said then.
 const TOUCHED: &str = "
 create or replace temp table goods_event as
-with recursive up(key) as (
-    select distinct key from goods_key
-    union
-    select f.package from up join fact_packing f on f.key = up.key where f.package is not null),
-hit as (
+with hit as (
     select distinct f.agent, f.epoch, f.happened_at from fact_packing f
-    where f.stage in (24, 28) and f.key in (select key from up))
+    where f.stage in (24, 28) and f.key in (select key from goods_up))
 select distinct f.agent, f.epoch, f.seq
 from fact_packing f join hit h on h.agent = f.agent and h.epoch = f.epoch and h.happened_at = f.happened_at
 where f.stage in (24, 28)";
+
+/// The UIDs that those events name, and all that was ever in them.
+const INSIDE: &str = "
+create or replace temp table goods_in as
+with recursive inside(key) as (
+    select distinct f.key from fact_packing f
+    join goods_event e on e.agent = f.agent and e.epoch = f.epoch and e.seq = f.seq
+    union
+    select f.key from inside i join fact_packing f on f.package = i.key)
+select key from inside";
+
+/// The rows that decide about those events, each once: of these UIDs all that was done with them
+/// and all that went into them or came out; and RETURNs whole, which end stays by what they do not
+/// name.
+const PART: &str = "
+create or replace temp table goods_part as
+select * from fact_packing where key in (select key from goods_in)
+union all
+select * from fact_packing
+where package in (select key from goods_in) and key not in (select key from goods_in)
+union all
+select * from fact_packing
+where stage = 34 and key not in (select key from goods_in)
+  and (package is null or package not in (select key from goods_in))";
 
 /// Days on which `goods_now` counts otherwise than the facts do.
 const CHANGED: &str = "
@@ -142,6 +190,7 @@ where fact_lifecycle.agent = n.agent and fact_lifecycle.epoch = n.epoch and fact
 pub(super) const DIFFERENT: &str = concat!(
     "with made as (",
     made!(
+        "fact_packing",
         "select distinct agent, epoch, seq from fact_packing
          where stage in (24, 28) and abs(epoch_us(happened_at)) % $2 = $1"
     ),
@@ -167,16 +216,19 @@ pub(super) fn renew(conn: &Connection, keys: &HashSet<i64>) -> duckdb::Result<BT
         return Ok(BTreeSet::new());
     }
     put_keys(conn, "goods_key", keys)?;
+    conn.execute_batch(UP)?;
     conn.execute_batch(TOUCHED)?;
     let none: bool = conn.query_row("select count(*) = 0 from goods_event", [], |row| row.get(0))?;
     let mut changed = BTreeSet::new();
     if !none {
+        conn.execute_batch(INSIDE)?;
+        conn.execute_batch(PART)?;
         conn.execute_batch(OF_EVENTS)?;
         changed = days(conn, CHANGED)?;
         conn.execute_batch(CHANGE)?;
-        conn.execute_batch("drop table goods_now")?;
+        conn.execute_batch("drop table goods_now; drop table goods_part; drop table goods_in")?;
     }
-    conn.execute_batch("drop table goods_event; drop table goods_key")?;
+    conn.execute_batch("drop table goods_event; drop table goods_up; drop table goods_key")?;
     Ok(changed)
 }
 

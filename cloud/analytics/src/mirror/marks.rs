@@ -51,6 +51,11 @@ impl Origin {
         let program = format!("{} {VERSION}", env!("CARGO_PKG_VERSION"));
         Self { generation, placement: placement.to_owned(), program }
     }
+
+    /// Whether another process of this program wrote it, of whatever facts.
+    pub fn is_of_this_program(&self) -> bool {
+        self.program == Self::new(0, "").program
+    }
 }
 
 /// Batches after one and up to another.

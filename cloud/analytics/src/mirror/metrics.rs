@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::Utc;
 
-use super::Mirrors;
+use super::{Mirrors, left_alone};
 
 impl Mirrors {
     /// What Prometheus reads.
@@ -14,10 +14,11 @@ impl Mirrors {
     pub fn metrics(&self) -> String {
         let mut out = String::new();
         let Ok(inner) = self.inner() else { return out };
-        let (mut behind, mut open, mut age, mut aside) = (0, 0, 0, 0);
+        let (mut behind, mut open, mut age, mut aside, mut alone) = (0, 0, 0, 0, 0);
         let (mut differences, mut unchecked) = (0, 0);
         let now = Utc::now();
-        for slot in inner.slots.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for (tenant, slot) in inner.slots.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            alone += i64::from(!left_alone(&inner.settings, *tenant).is_empty());
             open += i64::from(slot.owner.try_lock().is_ok_and(|owner| owner.is_some()));
             slot.know(|known| {
                 let head = known.standing.as_ref().map_or(0, |standing| standing.head);
@@ -44,6 +45,12 @@ impl Mirrors {
                 "Mirrors neither fed nor asked, as that ended the process more than once.",
                 aside,
             ),
+            (
+                "work_set_aside",
+                "gauge",
+                "Mirrors that are not checked, or not exported, as that ended the process more than once.",
+                alone,
+            ),
             ("events_total", "counter", "Events taken in.", of(&counts.fed)),
             ("rebuilds_total", "counter", "Files thrown away and built anew.", of(&counts.rebuilt)),
             (
@@ -51,6 +58,12 @@ impl Mirrors {
                 "counter",
                 "Files of which the process before ended within a question.",
                 of(&counts.ended),
+            ),
+            (
+                "work_ended_total",
+                "counter",
+                "Files of which the process before ended within a check or an export.",
+                of(&counts.cut_short),
             ),
             ("questions_total", "counter", "Questions asked.", of(&counts.asked)),
             ("failures_total", "counter", "Questions without an answer.", of(&counts.failed)),

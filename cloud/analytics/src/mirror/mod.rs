@@ -19,6 +19,7 @@ mod metrics;
 mod names;
 mod owner;
 pub mod requests;
+mod results;
 mod schema;
 mod source;
 pub(crate) mod sums;
@@ -41,6 +42,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use asking::{During, left_alone};
 pub use duckdb;
 pub use error::MirrorError;
 pub use file::Settings;
@@ -105,6 +107,7 @@ struct Counts {
     fed: AtomicU64,
     rebuilt: AtomicU64,
     ended: AtomicU64,
+    cut_short: AtomicU64,
     asked: AtomicU64,
     failed: AtomicU64,
     checked: AtomicU64,
@@ -219,11 +222,18 @@ impl Mirrors {
             {
                 tracing::error!(%tenant, %error, "this tenant's dashboards have no data");
             }
-            let within_question = match &opened {
-                Ok((_, found)) => found.within_question,
-                Err(error) => matches!(error, MirrorError::AsideAsked { now: true }),
+            let within = match &opened {
+                Ok((_, found)) => found.within,
+                Err(MirrorError::AsideAsked { now: true }) => Some(During::Question),
+                Err(_) => None,
             };
-            inner.counts.ended.fetch_add(u64::from(within_question), Ordering::Relaxed);
+            match within {
+                Some(During::Question) => inner.counts.ended.fetch_add(1, Ordering::Relaxed),
+                Some(During::Check | During::Export) => {
+                    inner.counts.cut_short.fetch_add(1, Ordering::Relaxed)
+                }
+                None => 0,
+            };
             let (opened, found) = opened?;
             if found.thrown {
                 inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
@@ -270,33 +280,21 @@ impl Mirrors {
         T: Send + 'static,
         F: FnOnce(&Connection) -> duckdb::Result<T> + Send + 'static,
     {
-        let limit = self.inner()?.settings.answer_within;
-        self.ask_within(tenant, Some(limit), question).await
+        self.read(tenant, During::Question, question).await
     }
 
-    /// As [`Mirrors::ask`], however long it takes: for work that no person waits for.
+    /// As [`Mirrors::ask`]; a check or an export, for which no person waits, takes as long as it
+    /// takes.
     ///
     /// # Errors
     /// [`MirrorError`].
-    async fn work<T, F>(&self, tenant: Uuid, work: F) -> Result<Answer<T>, MirrorError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> duckdb::Result<T> + Send + 'static,
-    {
-        self.ask_within(tenant, None, work).await
-    }
-
-    async fn ask_within<T, F>(
-        &self,
-        tenant: Uuid,
-        limit: Option<std::time::Duration>,
-        question: F,
-    ) -> Result<Answer<T>, MirrorError>
+    async fn read<T, F>(&self, tenant: Uuid, during: During, question: F) -> Result<Answer<T>, MirrorError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> duckdb::Result<T> + Send + 'static,
     {
         let inner = self.inner()?;
+        let limit = (during == During::Question).then_some(inner.settings.answer_within);
         let slot = self.slot(tenant)?;
         let known = slot.know(|known| known.clone());
         let Some(standing) = known.standing else {
@@ -317,9 +315,7 @@ impl Mirrors {
                     current_at,
                     behind: (head - meta.through_batch).max(0),
                 };
-                // What takes as long as it takes is cut short by whatever ends the process.
-                let value = if limit.is_some() { file.asked(question) } else { question(&file.conn) };
-                Ok(Answer { value: value?, fresh })
+                Ok(Answer { value: file.read(during, question)?, fresh })
             })
             .await;
         if let Err(error) = &asked {
@@ -503,30 +499,6 @@ impl Mirrors {
         if let Ok(slot) = self.slot(tenant) {
             slot.know(|known| known.damaged = true);
         }
-    }
-
-    /// Keeps what a check found, beside the file.
-    fn checked(&self, tenant: Uuid, checked: &check::Checked) -> Result<(), MirrorError> {
-        let inner = self.inner()?;
-        inner.counts.checked.fetch_add(1, Ordering::Relaxed);
-        let path = inner.settings.checked(tenant);
-        let new = path.with_extension("checking");
-        std::fs::write(&new, serde_json::to_vec(checked).map_err(std::io::Error::from)?)?;
-        std::fs::rename(new, path)?;
-        self.slot(tenant)?.know(|known| known.checked = Some(checked.clone()));
-        Ok(())
-    }
-
-    /// The last check of a tenant's mirror, by whatever process that keeps this folder.
-    #[must_use]
-    pub fn last_check(&self, tenant: Uuid) -> Option<check::Checked> {
-        let slot = self.slot(tenant).ok()?;
-        if let Some(checked) = slot.know(|known| known.checked.clone()) {
-            return Some(checked);
-        }
-        let found = check::last(self.settings().ok()?, tenant);
-        slot.know(|known| known.checked.clone_from(&found));
-        found
     }
 
     /// Closes and removes a tenant's file, to be built anew; what is known of crashes stays.

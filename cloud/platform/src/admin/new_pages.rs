@@ -44,8 +44,9 @@ struct Shown {
     /// By field, in the reader's language.
     wrong: Vec<(&'static str, String)>,
     error: Option<String>,
-    /// What was sent as a configuration.
+    /// What was sent as a configuration, and the code beside it.
     json: String,
+    sent_code: String,
     /// What is wrong with that, all of it, each with its place, in the reader's language.
     mistakes: Vec<(String, String)>,
     configured: Option<Configured>,
@@ -59,6 +60,8 @@ struct NewPage<'a> {
     texts: &'a Texts,
     it: &'a Shown,
     fields: Fields<'a>,
+    /// The form that sends a configuration, where none waits to be confirmed.
+    upload: Option<Fields<'a>>,
     mails: bool,
 }
 
@@ -150,6 +153,16 @@ fn fields<'a>(
     Ok(fields.told(it.error.clone()).wrong(wrong))
 }
 
+/// The form that sends a configuration: as a file, or pasted. Its mistakes have places
+/// within the JSON, and so are told above.
+fn upload_fields<'a>(texts: &'a Texts, it: &Shown) -> Fields<'a> {
+    Fields::new(texts, "/admin/tenants/new", texts.t("admin-config-read")).apart("config").beside().inputs([
+        Input::file("file", texts.t("admin-config-file"), ".json,application/json"),
+        Input::text("code", texts.t("admin-config-code")).value(&it.sent_code).longest(4).code(),
+        Input::lines("json", texts.t("admin-config-json")).value(&it.json).rows(8).code(),
+    ])
+}
+
 async fn show(state: &AppState, caller: &AdminCaller, shown: &Shown) -> Result<Response, Problem> {
     let plans: Vec<Plan> =
         service::plans(&state.db).await?.into_iter().filter(|plan| plan.retired_at.is_none()).collect();
@@ -158,7 +171,8 @@ async fn show(state: &AppState, caller: &AdminCaller, shown: &Shown) -> Result<R
     let further = owns.servers.iter().map(|(name, server)| (name.as_str(), server.region.as_str()));
     let servers: Vec<_> = std::iter::once(("", owns.region.as_str())).chain(further).collect();
     let fields = fields(&caller.texts, shown, &plans, &servers)?;
-    let view = NewPage { texts: &caller.texts, it: shown, fields, mails: state.mails };
+    let upload = shown.configured.is_none().then(|| upload_fields(&caller.texts, shown));
+    let view = NewPage { texts: &caller.texts, it: shown, fields, upload, mails: state.mails };
     let page = frame::page(caller, &caller.t("admin-new"), "/admin", &view)?;
     Ok((status_of(failed), page).into_response())
 }
@@ -250,7 +264,7 @@ async fn read(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let (json, code) = sent_configuration(&headers, bytes).await?;
-    let mut shown = Shown { typed: blank(), ..Shown::default() };
+    let mut shown = Shown { typed: blank(), sent_code: code.clone(), ..Shown::default() };
     if json.len() > LARGEST {
         shown.mistakes = vec![(String::new(), caller.texts.t1("admin-config-large", "kb", LARGEST / 1024))];
         return show(&state, &caller, &shown).await;

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde_json::Value;
+
+use super::list::AuditEntry;
 use crate::i18n::Texts;
 
 /// Every act of what is no module of its own, sorted. Each has a text `audit-did-…`, with
@@ -76,6 +79,7 @@ const DID: &[&str] = &[
     "recall.change",
     "recall.close",
     "recall.consignee",
+    "recall.hold_release",
     "recall.respond",
     "recall.snapshot",
     "recall.write",
@@ -170,6 +174,23 @@ pub(crate) fn said(texts: &Texts, action: &str) -> String {
     texts.or(&format!("audit-did-{}", action.replace('.', "-")), action)
 }
 
+/// An act in the reader's words, with what its row says of it: of a document on its way from
+/// which state it went to which.
+pub(super) fn told(texts: &Texts, entry: &AuditEntry) -> String {
+    let said = said(texts, &entry.action);
+    if entry.action != "workflow.move" {
+        return said;
+    }
+    let state = |row: &Option<Value>| {
+        let state = row.as_ref()?.get("state")?.as_str()?;
+        Some(texts.or(&format!("workflow-state-{}", state.to_lowercase().replace('_', "-")), state))
+    };
+    match (state(&entry.before), state(&entry.after)) {
+        (Some(from), Some(to)) => format!("{said}: {from} → {to}"),
+        _ => said,
+    }
+}
+
 /// Every act that has words, those of modules among them: its code, and what is said of it.
 pub(super) fn all(texts: &Texts) -> Vec<(String, String)> {
     let codes = texts.keys("audit-did-").map(|key| key.replacen('-', ".", 1));
@@ -215,21 +236,33 @@ pub(super) fn subjects(texts: &Texts, typed: &str) -> Option<Vec<String>> {
 }
 
 /// Who did something, or to what it was done, in the reader's words: the name of somebody who
-/// has one, else the kind and the code: `Item ITM-00002`.
+/// has one, else the kind and the code or number: `Item ITM-00002`, `Approval RQ-000003`,
+/// `Own fields Items grade`.
 pub(crate) fn whom(texts: &Texts, names: &HashMap<String, String>, id: &str) -> String {
-    if let Some(name) = names.get(id) {
-        return name.clone();
-    }
     if id == "system" {
         return texts.t("audit-system");
     }
-    match id.split_once(':') {
-        Some((kind, code)) => {
-            let master = texts.or(&format!("master-{kind}"), kind);
-            format!("{} {code}", texts.or(&format!("audit-kind-{kind}"), &master))
-        }
-        None => id.to_owned(),
+    let name = names.get(id);
+    let Some((kind, code)) = id.split_once(':') else {
+        return name.map_or_else(|| id.to_owned(), String::clone);
+    };
+    match name {
+        Some(name) if matches!(kind, "user" | "key" | "operator") => name.clone(),
+        Some(name) => format!("{} {name}", kind_of(texts, kind)),
+        None => match code.split_once(':') {
+            // An own field of a master is called by both.
+            Some((of, field)) if kind == "custom_fields" => {
+                format!("{} {} {field}", kind_of(texts, kind), kind_of(texts, of))
+            }
+            _ => format!("{} {code}", kind_of(texts, kind)),
+        },
     }
+}
+
+/// What things of a kind are called; its code where it has no text.
+fn kind_of(texts: &Texts, kind: &str) -> String {
+    let master = texts.or(&format!("master-{kind}"), kind);
+    texts.or(&format!("audit-kind-{kind}"), &master)
 }
 
 /// What a field of a change is called; its name where it has no text.
@@ -320,6 +353,57 @@ mod tests {
         );
         assert!(!found.iter().any(|one| one.contains("-lead")), "{found:?}");
         assert_eq!((subjects(&texts, "items:A"), subjects(&texts, " ")), (None, None));
+    }
+
+    #[test]
+    fn a_change_of_state_is_told_as_one_and_a_delegation_as_its_own() {
+        for lang in Lang::ALL {
+            let i18n = I18n::new().with_all(super::super::TEXTS).with_all(crate::workflow::TEXTS);
+            let texts = Texts::new(Arc::new(i18n), lang);
+            let row = |action: &str, before, after| AuditEntry {
+                audit_id: uuid::Uuid::nil(),
+                at: chrono::DateTime::UNIX_EPOCH,
+                actor: String::new(),
+                action: action.to_owned(),
+                subject: String::new(),
+                before,
+                after,
+                origin: None,
+            };
+            let state = |state: &str| Some(serde_json::json!({ "state": state }));
+            let moved = told(&texts, &row("workflow.move", state("PENDING_APPROVAL"), state("REJECTED")));
+            for part in
+                ["audit-did-workflow-move", "workflow-state-pending-approval", "workflow-state-rejected"]
+            {
+                assert!(moved.contains(&texts.t(part)), "{moved}: {part}");
+            }
+            assert_eq!(
+                told(&texts, &row("workflow.move", None, state("REJECTED"))),
+                texts.t("audit-did-workflow-move")
+            );
+            let lent = told(&texts, &row("workflow.delegate", None, state("REJECTED")));
+            assert_eq!(lent, texts.t("audit-did-workflow-delegate"));
+            assert_ne!(lent, texts.t("audit-did-workflow-move"));
+        }
+        let i18n = I18n::new().with_all(super::super::TEXTS);
+        let en = Texts::new(Arc::new(i18n), Lang::En);
+        assert_eq!(said(&en, "workflow.move"), "State of an approval changed");
+    }
+
+    #[test]
+    fn what_has_no_number_is_called_by_its_kind() {
+        let own = "master-custom_fields = Own fields\nmaster-items = Items\n";
+        let i18n = I18n::new().with_all(super::super::TEXTS).with(Lang::En, own);
+        let texts = Texts::new(Arc::new(i18n), Lang::En);
+        let names = HashMap::from([
+            ("user:7".to_owned(), "Priya".to_owned()),
+            ("workflow:9".to_owned(), "RQ-000003".to_owned()),
+        ]);
+        let called = |id: &str| whom(&texts, &names, id);
+        assert_eq!(called("custom_fields:items:grade"), "Own fields Items grade");
+        assert_eq!(called("items:ITM-00002"), "Items ITM-00002");
+        assert_eq!((called("workflow:9"), called("user:7")), ("Approval RQ-000003".into(), "Priya".into()));
+        assert_eq!((called("odd"), called("x:y:z")), ("odd".into(), "x y:z".into()));
     }
 
     /// Words that a module's texts lack for its acts, as `te: audit-did-gate-enter =`.

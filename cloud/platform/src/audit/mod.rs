@@ -19,6 +19,7 @@ mod worker;
 
 pub use api::operations;
 pub(crate) use did::{said, whom};
+pub(crate) use who::nameable;
 pub use who::names;
 pub use worker::run;
 

@@ -115,15 +115,17 @@ fn list_of<'a>(
     plants: Option<String>,
 ) -> Result<List<'a>, Problem> {
     let texts = &caller.texts;
-    // Its id where it has no name.
+    // Who did it: by the id where there is no name.
     let called = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.to_owned());
     let mut rows = Vec::new();
     for one in &page.entries {
         let row = Row::new([
             Cell::text(texts.time(&one.at, caller.zone)),
             Cell::text(called(&one.actor)).to(only("actor", &one.actor)),
-            Cell::text(did::said(texts, &one.action)).under(&one.action),
-            Cell::text(called(&one.subject)).to(only("subject", &one.subject)),
+            Cell::text(did::told(texts, one)).under(&one.action),
+            Cell::text(did::whom(texts, names, &one.subject))
+                .to(only("subject", &one.subject))
+                .under(&one.subject),
             Cell::code(one.origin.as_deref().unwrap_or_default()),
         ]);
         let changes = Changes { texts, changes: changes(one) };

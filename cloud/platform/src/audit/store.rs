@@ -266,6 +266,41 @@ pub async fn request_of(tx: &mut Tx, number: i64) -> Result<Option<Uuid>, Error>
     .await
 }
 
+/// What requests, approvals, webhooks, workflows and recalls of these ids are called, each by
+/// what the audit calls it. Of a document its number: what people wrote of it stays with it.
+pub async fn things(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select 'request:' || r.request_id as "id!", 'RQ-' || lpad(r.number::text, greatest(6, length(r.number::text)), '0') as "name!"
+           from requests r where r.tenant_id = $1 and r.request_id = any($2)
+           union all
+           select 'workflow:' || i.instance_id,
+                  'RQ-' || lpad(r.number::text, greatest(6, length(r.number::text)), '0')
+           from workflow_instances i
+           join requests r on r.tenant_id = $1 and r.request_id = i.subject_id
+           where i.tenant_id = $1 and i.instance_id = any($2) and i.subject_kind = 'request'
+           union all
+           select 'workflow:' || i.instance_id, c.number
+           from workflow_instances i
+           join recalls c on c.tenant_id = $1 and c.recall_id = i.subject_id
+           where i.tenant_id = $1 and i.instance_id = any($2) and i.subject_kind = 'recall'
+           union all
+           select 'webhook:' || webhook_id, coalesce(nullif(name, ''), url)
+           from webhooks where tenant_id = $1 and webhook_id = any($2)
+           union all
+           select 'definition:' || definition_id, name
+           from workflow_definitions where tenant_id = $1 and definition_id = any($2) and name <> ''
+           union all
+           select 'recall:' || recall_id, number
+           from recalls where tenant_id = $1 and recall_id = any($2)"#,
+        tenant,
+        ids,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
 /// Names of people by id, as far as they are there.
 pub async fn names(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
     let tenant = tx.tenant();

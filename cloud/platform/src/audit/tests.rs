@@ -328,7 +328,7 @@ async fn people_are_found_by_name_and_what_they_did_is_said_in_words() {
     for asked in ["priya+rao", "PRIYA%40saif", priya] {
         let (status, page) = reader.get(&format!("/audit?actor={asked}")).await;
         assert_eq!(status, 200, "{page}");
-        assert!(page.contains(">hold:1</a>") && !page.contains(">hold:2</a>"), "{asked}: {page}");
+        assert!(page.contains(">Hold 1</a>") && !page.contains(">Hold 2</a>"), "{asked}: {page}");
         // Who and to what lead on; what was done is said, with its code.
         assert!(page.contains(&format!("/audit?actor={priya}")) && page.contains(">Priya Rao</a>"), "{page}");
         assert!(page.contains("/audit?subject=hold%3A1"), "{page}");
@@ -337,13 +337,13 @@ async fn people_are_found_by_name_and_what_they_did_is_said_in_words() {
         assert!(page.contains("<dt>Reason</dt>") && page.contains("<dt>odd_field</dt>"), "{page}");
     }
     let (_, page) = reader.get("/audit?actor=rao").await;
-    assert!(page.contains(">hold:1</a>") && page.contains(">hold:2</a>") && !page.contains(">hold:3</a>"));
+    assert!(page.contains(">Hold 1</a>") && page.contains(">Hold 2</a>") && !page.contains(">Hold 3</a>"));
     assert!(page.contains("Several are meant") && page.contains(">Ravi Rao</a>"), "{page}");
     // What was done and to what, as the page says it, and as people write it.
     let (_, page) = reader.get("/audit?action=hold+placed&subject=2").await;
-    assert!(page.contains(">hold:2</a>") && !page.contains(">hold:1</a>"), "{page}");
+    assert!(page.contains(">Hold 2</a>") && !page.contains(">Hold 1</a>"), "{page}");
     let (_, page) = reader.get("/audit?action=file+attached").await;
-    assert!(!page.contains(">hold:1</a>"), "{page}");
+    assert!(!page.contains(">Hold 1</a>"), "{page}");
     let (_, file) = reader.get("/audit.csv?action=hold+placed&subject=hold%3A1").await;
     assert!(file.lines().nth(1).is_some_and(|line| line.contains("Priya Rao")), "{file}");
     sqlx::raw_sql("delete from audit_log where action = 'audit.export'").execute(&mut owner).await.unwrap();
@@ -363,6 +363,40 @@ async fn people_are_found_by_name_and_what_they_did_is_said_in_words() {
     assert_eq!(told["rows"], 1);
 }
 
+/// Documents with numbers, and a webhook, as the audit speaks of them.
+const THINGS: &str = "
+    insert into requests (tenant_id, request_id, number, workflow, subject)
+    values (app.tenant(), '00000000-0000-7000-8000-0000000000a1', 3, 'work', 'Boots');
+    insert into workflow_definitions (tenant_id, definition_id, workflow, revision, name, source)
+    values (app.tenant(), '00000000-0000-7000-8000-0000000000d1', 'work', 1, 'Purchases', '{}');
+    insert into workflow_instances (tenant_id, instance_id, definition_id, workflow, subject_kind, subject_id,
+        title, state, started_at)
+    values (app.tenant(), '00000000-0000-7000-8000-0000000000b1', '00000000-0000-7000-8000-0000000000d1', 'work',
+        'request', '00000000-0000-7000-8000-0000000000a1', 'RQ-000003 Boots', 'REJECTED', now());
+    insert into webhooks (tenant_id, webhook_id, name, url, secret)
+    values (app.tenant(), '00000000-0000-7000-8000-0000000000c1', 'Chat', 'https://chat.example/x', '');
+    insert into audit_log (tenant_id, audit_id, at, actor, action, subject)
+    select app.tenant(), gen_random_uuid(), now(), 'system', 'many.rows', subject
+    from unnest(array['request:00000000-0000-7000-8000-0000000000a1', 'workflow:00000000-0000-7000-8000-0000000000b1',
+        'webhook:00000000-0000-7000-8000-0000000000c1', 'definition:00000000-0000-7000-8000-0000000000d1',
+        'custom_fields:items:grade']) subject";
+
+#[tokio::test]
+async fn things_are_called_as_people_know_them_with_the_id_behind() {
+    let (test, tenant, mut owner) = audited(0).await;
+    sqlx::raw_sql(THINGS).execute(&mut owner).await.unwrap();
+    let reader = Reader::new(&test, tenant).await;
+    let (status, page) = reader.get("/audit?action=many.rows").await;
+    assert_eq!(status, 200, "{page}");
+    for called in ["Request RQ-000003", "Approval RQ-000003", "Webhook Chat", "Workflow Purchases"] {
+        assert!(page.contains(&format!(">{called}</a>")), "{called}: {page}");
+    }
+    assert!(page.contains(">workflow:00000000-0000-7000-8000-0000000000b1<"), "the id is there: {page}");
+    assert!(!page.contains("Boots"), "what people wrote stays with the document: {page}");
+    let (_, file) = reader.get("/audit.csv?action=many.rows").await;
+    assert!(file.contains(",RQ-000003\r\n") && file.contains(",Chat\r\n"), "{file}");
+}
+
 #[tokio::test]
 async fn a_filter_is_kept_as_a_view_that_is_shown_first() {
     let (test, tenant, mut owner) = audited(0).await;
@@ -374,7 +408,7 @@ async fn a_filter_is_kept_as_a_view_that_is_shown_first() {
         let (status, page) = reader.get(path).await;
         assert_eq!(status, 200, "{page}");
         assert!(page.contains("First hold"), "its name is in the menu: {page}");
-        [1, 2].map(|n| page.contains(&format!(">hold:{n}</a>")))
+        [1, 2].map(|n| page.contains(&format!(">Hold {n}</a>")))
     };
     assert_eq!(shows("/audit").await, [true, false]);
     assert_eq!(shows("/audit?view=").await, [true, true]);

@@ -76,8 +76,16 @@ pub(super) async fn narrow(
     Ok(Narrow { actors: meant.ids(), actions: did::meant(texts, &asked.action), subjects })
 }
 
-/// Names of people, operators and access keys among these ids, as far as they have
-/// one.
+/// Kinds of things beside people that are called by a name or a number, in place of an id.
+const THINGS: [&str; 5] = ["request:", "workflow:", "webhook:", "definition:", "recall:"];
+
+/// Whether there may be a name for what is called so in the audit.
+pub(crate) fn nameable(id: &str) -> bool {
+    ["user:", "key:"].iter().chain(&THINGS).any(|kind| id.starts_with(kind))
+}
+
+/// Names of people and access keys among these ids, numbers of documents, and names of what
+/// else people gave one, as far as they have any.
 ///
 /// # Errors
 /// Those of the database.
@@ -86,6 +94,12 @@ pub async fn names(db: &Db, cx: &Cx, ids: &[&str]) -> Result<HashMap<String, Str
     let names = db.tx(cx, async |tx| Ok::<_, DbError>(store::names(tx, &people).await?)).await?;
     let mut names: HashMap<String, String> =
         names.into_iter().map(|(id, name)| (format!("user:{id}"), name)).collect();
+    let things = ids.iter().filter(|id| THINGS.iter().any(|kind| id.starts_with(kind)));
+    let things: Vec<Uuid> = things.filter_map(|id| id.split_once(':')?.1.parse().ok()).collect();
+    if !things.is_empty() {
+        let found = db.tx(cx, async |tx| Ok::<_, DbError>(store::things(tx, &things).await?)).await?;
+        names.extend(found);
+    }
     if ids.iter().any(|id| id.starts_with("key:")) {
         let keys = keys::list(db, cx.tenant).await?.into_iter();
         names.extend(keys.map(|key| (format!("key:{}", key.id), key.name)));

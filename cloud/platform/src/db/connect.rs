@@ -5,6 +5,10 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor};
 
+/// How often a session looks, while it runs a statement or waits for a lock, whether its client
+/// is still there. It ends when it is not.
+const LOOK_FOR_CLIENT: &str = "set client_connection_check_interval = '2s'";
+
 // The one place that may name a pool.
 #[allow(clippy::disallowed_types)]
 pub(super) type Pool = sqlx::PgPool;
@@ -73,6 +77,17 @@ pub(super) fn pool(options: &PgConnectOptions, role: Role, size: u32, idle: Dura
         .max_connections(size.max(1))
         .acquire_timeout(Duration::from_secs(15))
         .idle_timeout(idle)
+        // A process that is killed in the middle of a statement leaves a session that holds its
+        // locks until that has ended. Set by itself: a server that cannot look (one on Windows)
+        // says so, and is used as it is.
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                if let Err(error) = connection.execute(LOOK_FOR_CLIENT).await {
+                    tracing::debug!(%error, "the server does not look whether its client is there");
+                }
+                Ok(())
+            })
+        })
         // A caller that goes away can leave its transaction open on the
         // connection (sqlx 0.9.0); the next caller would act inside it, as the
         // tenant before. Settings are local to the transaction, so ending it

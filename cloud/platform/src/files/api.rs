@@ -270,7 +270,7 @@ async fn delete(
     service::gate(&state.files, &caller, Right::Edit)?;
     service::open(&state.db, &state.files, &caller, id, Right::Edit).await?;
     let if_match = IfMatch::of(&headers);
-    let done = service::delete(&state.db, &caller.cx, id, seen(if_match)?, Utc::now()).await;
+    let done = service::delete(&state.db, &caller.cx, &state.files, id, seen(if_match)?, Utc::now()).await;
     done.map_err(|error| told(error, if_match, &caller))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -282,7 +282,7 @@ async fn restore(
 ) -> Result<Response, Problem> {
     service::gate(&state.files, &caller, Right::Edit)?;
     service::open(&state.db, &state.files, &caller, id, Right::Edit).await?;
-    let done = service::restore(&state.db, &caller.cx, id).await;
+    let done = service::restore(&state.db, &caller.cx, &state.files, id).await;
     done.map_err(|error| error.problem(&caller.texts))?;
     let file = service::open(&state.db, &state.files, &caller, id, Right::Edit).await?;
     Ok(answer(StatusCode::OK, &file))

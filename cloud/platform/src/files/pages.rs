@@ -19,6 +19,7 @@ use super::error::megabytes;
 use super::kind::Kind;
 use super::service::{self, Goes};
 use super::{FilesError, Listed, Right, Subject, VersionOf, Whose, spool};
+use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::people;
 use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, multipart, query};
@@ -157,20 +158,28 @@ async fn stands(
     key: &str,
     right: Right,
 ) -> Result<(), Problem> {
-    if !matches!(subject.whose, Whose::Of { .. }) {
-        service::require(&state.db, subject, caller, key, right).await?;
-    }
-    // Who may do something with one of these has seen it.
-    if let Whose::Each { .. } = subject.whose {
-        return Ok(());
-    }
-    let found: Result<bool, FilesError> = state
+    let found = state
         .db
-        .tx(&subject.whose.cx(caller), async |tx| Ok((subject.stands)(tx, subject.kind, key).await?))
-        .await;
-    match found.map_err(|error| error.problem(&caller.texts))? {
-        true => Ok(()),
-        false => Err(Problem::not_found()),
+        .tx(&subject.whose.cx(caller), async |tx| {
+            // That the caller has the right to what is of everybody was asked before.
+            let reached = match subject.whose {
+                Whose::Of { .. } => Some(right),
+                _ => service::reach(tx, subject, caller, key).await?,
+            };
+            // Looking how far the right reaches has seen it, but for who may at all plants.
+            let seen = match subject.whose {
+                Whose::Of { .. } => false,
+                Whose::At { .. } => !tx.plants().is_all(),
+                Whose::Each { .. } => true,
+            };
+            let there = seen || reached.is_none() || (subject.stands)(tx, subject.kind, key).await?;
+            Ok::<_, DbError>(reached.filter(|_| there))
+        })
+        .await?;
+    match found {
+        Some(found) if found >= right => Ok(()),
+        Some(_) => Err(Problem::forbidden()),
+        None => Err(Problem::not_found()),
     }
 }
 
@@ -305,7 +314,8 @@ async fn delete(
 ) -> Result<Response, Problem> {
     let (file, subject) = changing(&state, &caller, id).await?;
     let Seen { version } = form(sent)?;
-    let told = match service::delete(&state.db, &caller.cx, id, Some(version), Utc::now()).await {
+    let told = match service::delete(&state.db, &caller.cx, &state.files, id, Some(version), Utc::now()).await
+    {
         Ok(()) => Vec::new(),
         Err(FilesError::Stale) => vec![caller.t("files-wrong-stale")],
         Err(error) => return Err(error.problem(&caller.texts)),
@@ -320,7 +330,7 @@ async fn restore(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (file, subject) = changing(&state, &caller, id).await?;
-    let done_so = service::restore(&state.db, &caller.cx, id).await;
+    let done_so = service::restore(&state.db, &caller.cx, &state.files, id).await;
     done_so.map_err(|error| error.problem(&caller.texts))?;
     done(&state, &caller, &headers, subject, &file.subject_key, Vec::new()).await
 }

@@ -53,7 +53,7 @@ pub async fn upload(
     let mut used = false;
     let done = db
         .tx(cx, async |tx| {
-            let id = record(tx, goes, &name, media_type, &sha256, size, now, async |tx: &mut Tx| {
+            let id = record(tx, files, goes, &name, media_type, &sha256, size, now, async |tx: &mut Tx| {
                 used = match &object {
                     Some(object) => store::content_insert(tx, &sha256, size, object, now).await?,
                     // It may have been forgotten since it was looked up.
@@ -86,6 +86,7 @@ pub async fn upload(
 #[expect(clippy::too_many_arguments, reason = "what a version is")]
 async fn record(
     tx: &mut Tx,
+    files: &Files,
     goes: Goes<'_>,
     name: &str,
     media_type: &str,
@@ -121,9 +122,22 @@ async fn record(
         "on": format!("{kind}:{key}"), "number": number, "media_type": media_type,
         "size": size, "sha256": hex(sha256),
     });
+    let plants = plants_of(tx, files, &kind, &key).await?;
     let subject = format!("file:{id}");
-    audit::record(tx, Entry { action, subject: &subject, before: None, after: Some(after) }).await?;
+    let entry = Entry { action, subject: &subject, before: None, after: Some(after) };
+    audit::record_at(tx, &plants, entry).await?;
     Ok(id)
+}
+
+/// Of which plants the audit says that a file is: those of the thing that it is attached to,
+/// where that is at some, as a row of a master is. A thing that is everybody's is of none, and
+/// so is a document that says for itself who sees it (a request, a recall): its plants are not
+/// what decides that, and the row of the file tells nothing but what it is attached to.
+async fn plants_of(tx: &mut Tx, files: &Files, kind: &str, key: &str) -> Result<Vec<String>, DbError> {
+    match files.subject(kind).map(|subject| (subject.kind, subject.whose)) {
+        Some((kind, Whose::At { plants, .. })) => plants(tx, kind, key).await,
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Deletes a file: it can be restored for a while.
@@ -133,24 +147,26 @@ async fn record(
 pub async fn delete(
     db: &Db,
     cx: &Cx,
+    files: &Files,
     id: Uuid,
     seen: Option<i32>,
     now: DateTime<Utc>,
 ) -> Result<(), FilesError> {
-    mark(db, cx, id, seen, Some(now)).await
+    mark(db, cx, files, id, seen, Some(now)).await
 }
 
 /// Brings a deleted file back.
 ///
 /// # Errors
 /// [`FilesError::NotFound`].
-pub async fn restore(db: &Db, cx: &Cx, id: Uuid) -> Result<(), FilesError> {
-    mark(db, cx, id, None, None).await
+pub async fn restore(db: &Db, cx: &Cx, files: &Files, id: Uuid) -> Result<(), FilesError> {
+    mark(db, cx, files, id, None, None).await
 }
 
 async fn mark(
     db: &Db,
     cx: &Cx,
+    files: &Files,
     id: Uuid,
     seen: Option<i32>,
     at: Option<DateTime<Utc>>,
@@ -164,14 +180,17 @@ async fn mark(
         store::deleted_set(tx, id, at).await?;
         let action = if at.is_some() { "file.delete" } else { "file.restore" };
         let on = json!({ "on": format!("{}:{}", head.subject_kind, head.subject_key) });
+        let plants = plants_of(tx, files, &head.subject_kind, &head.subject_key).await?;
         let subject = format!("file:{id}");
-        audit::record(tx, Entry { action, subject: &subject, before: None, after: Some(on) }).await?;
+        let entry = Entry { action, subject: &subject, before: None, after: Some(on) };
+        audit::record_at(tx, &plants, entry).await?;
         Ok(())
     })
     .await
 }
 
-/// Removes every file of a subject for good, as when a person is erased. Answers the
+/// Removes every file of a subject for good, as when a person is erased; the audit's row is
+/// the person's, and so of no plant. Answers the
 /// objects whose bytes are to be removed once the transaction has committed
 /// ([`Files::remove`]); until then, and after a crash, the sweep does it.
 ///

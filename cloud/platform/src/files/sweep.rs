@@ -56,7 +56,8 @@ pub async fn run(db: Db, files: Files, stop: CancellationToken) {
     }
 }
 
-/// Sweeps one tenant's files.
+/// Sweeps one tenant's files. What the audit says of it is of many things at once, and so of
+/// no plant.
 ///
 /// # Errors
 /// Those of the database and the store.

@@ -103,6 +103,43 @@ fn an_id_has_one_spelling() {
     }
 }
 
+#[tokio::test]
+async fn the_audit_says_of_which_plant_a_file_is() {
+    let site = Site::new(Limits::default()).await;
+    let key = site.key(site.tenant, Scope::Write).await;
+    let cx = Cx::system(site.tenant);
+    let warehouse: Result<(), DbError> = site
+        .test
+        .db
+        .tx(&cx, async |tx| {
+            let sql = "insert into warehouses (tenant_id, warehouse, name, plant)
+                       values (app.tenant(), 'WH-1', 'Main', 'KOL')";
+            sqlx::query(sql).execute(tx.conn()).await?;
+            Ok(())
+        })
+        .await;
+    warehouse.unwrap();
+    // Of a plant's warehouse; and of a unit of measure, which is everybody's.
+    for on in ["kind=warehouses&key=WH-1", ON] {
+        let path = format!("/api/v1/files?{on}&name=a.pdf");
+        let (status, made) = site.json(&key, "POST", &path, Body::from(PDF)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+        let path = format!("/api/v1/files/{}", made["id"].as_str().unwrap());
+        let (status, ..) = site.call(&key, "DELETE", &path, &[], "").await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{on}");
+    }
+    let said: Result<Vec<String>, DbError> = site
+        .test
+        .db
+        .tx(&cx, async |tx| {
+            let sql = "select action || '=' || coalesce(array_to_string(plants, ','), 'none')
+                       from audit_log where action like 'file.%' order by at";
+            Ok(sqlx::query_scalar(sql).fetch_all(tx.conn()).await?)
+        })
+        .await;
+    assert_eq!(said.unwrap(), ["file.add=KOL", "file.delete=KOL", "file.add=none", "file.delete=none"]);
+}
+
 crate::in_every_placement! {
 async fn a_program_keeps_versions_and_reads_parts() {
     let site = Site::new(Limits::default()).await;
@@ -248,7 +285,7 @@ async fn the_sweep_takes_what_a_crash_left_and_what_was_deleted_long_ago() {
     assert_eq!(site.stored(), 1);
     let id: Uuid = made["id"].as_str().unwrap().parse().unwrap();
     let cx = Cx::system(site.tenant);
-    delete(&site.test.db, &cx, id, None, now).await.unwrap();
+    delete(&site.test.db, &cx, &site.files, id, None, now).await.unwrap();
     assert_eq!(at(now + TimeDelta::days(89)).await, Swept::default());
     assert_eq!(at(now + TimeDelta::days(91)).await, Swept { objects: 0, files: 1 });
     assert_eq!(site.stored(), 0);

@@ -18,7 +18,7 @@ pub(crate) use format::grouped_number;
 pub use format::{Days, Form, Grouping, begins, zone};
 pub use lang::Lang;
 pub use names::{LONGEST_NAME, Names, TypedNames};
-pub use typed::{Months, plain_day, plain_number};
+pub use typed::{Months, plain_day, plain_number, typed_decimal};
 
 /// A part's texts, one source for each language.
 pub type Sources<'a> = [(Lang, &'a str); 4];

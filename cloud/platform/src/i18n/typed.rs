@@ -1,6 +1,9 @@
 //! Numbers and days as people type and paste them, in the forms in which pages write them.
 
+use std::str::FromStr as _;
+
 use chrono::{Month, NaiveDate};
+use rust_decimal::Decimal;
 
 use super::Texts;
 
@@ -25,6 +28,15 @@ pub fn plain_number(typed: &str) -> String {
         Some(part) => format!("{sign}{plain}.{part}"),
         None => format!("{sign}{plain}"),
     }
+}
+
+/// The decimal that somebody typed, read by [`plain_number`]; `None` of what is written
+/// otherwise, though a library would take it, such as `1e5`.
+#[must_use]
+pub fn typed_decimal(typed: &str) -> Option<Decimal> {
+    let plain = plain_number(typed);
+    let written = plain.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
+    Decimal::from_str(&plain).ok().filter(|_| written)
 }
 
 /// A digit of any of the product's languages as a Latin one.
@@ -127,6 +139,17 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(plain_number(typed), plain, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_read_as_people_write_it_alone() {
+        for (typed, read) in [("12,34,567.50", "1234567.50"), (" ४५.५ ", "45.5"), ("-3", "-3"), ("0", "0")]
+        {
+            assert_eq!(typed_decimal(typed), read.parse().ok(), "{typed}");
+        }
+        for typed in ["1e5", "1E5", "1_000", "+5", "1,5", "ten", "NaN", ""] {
+            assert_eq!(typed_decimal(typed), None, "{typed}");
         }
     }
 

@@ -14,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::check::Cells;
-use super::extra::OWN;
+use super::extra::{self, OWN};
 use super::kind::Kind;
 use super::shape::{Column, Lies, Shape, Shapes};
 use super::sheet::{self, Sheet};
 use super::store::Stored;
 use super::{
-    ANY_VIEW, Engine, ListQuery, MastersError, Row, SENSITIVE_VIEW, at_plant, export, history, import, list,
-    sensitive, service, typed, watched,
+    ANY_VIEW, Engine, ListQuery, MastersError, Row, SENSITIVE_VIEW, Saved, at_plant, export, history, import,
+    list, sensitive, service, typed, watched,
 };
 use crate::db::Tx;
 use crate::i18n::{Lang, Months};
@@ -190,6 +190,9 @@ struct OneRow {
     /// Sensitive fields, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     sensitive: Option<Row>,
+    /// Of an own field that was written: rows that lack what it asks of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacking: Option<i64>,
 }
 
 /// A row as it is told: what is secret stays.
@@ -228,8 +231,28 @@ fn told(shape: &Shape, stored: Stored) -> OneRow {
         updated_at: stored.updated_at,
         values,
         sensitive: None,
+        lacking: None,
         updated_by: stored.updated_by,
     }
+}
+
+/// A row that was written, with what others lack now because of it.
+async fn written(
+    state: &AppState,
+    caller: &Caller,
+    shapes: &Shapes,
+    name: &str,
+    saved: Saved,
+) -> Result<OneRow, MastersError> {
+    let lacking = match name {
+        "custom_fields" => {
+            let row = &saved.stored.row;
+            state.db.tx(&caller.cx, async |tx| extra::lacking(tx, shapes, name, row).await).await?
+        }
+        _ => 0,
+    };
+    let row = told(shapes.find(name)?, saved.stored);
+    Ok(OneRow { lacking: Some(lacking).filter(|lacking| *lacking > 0), ..row })
 }
 
 /// A row with its version as its ETag.
@@ -397,7 +420,7 @@ async fn create(
     let made = async {
         let shape = shapes.find(&name)?;
         let saved = service::create(&state.db, &caller.cx, shape, cells).await?;
-        Ok(answer(StatusCode::CREATED, told(shape, saved.stored)))
+        Ok(answer(StatusCode::CREATED, written(&state, &caller, &shapes, &name, saved).await?))
     };
     made.await.map_err(|error: MastersError| error.problem(&caller.texts))
 }
@@ -421,7 +444,8 @@ async fn update(
     let version = if_match.or(version)?.unwrap_or(found.version);
     let saved = service::update(&state.db, &caller.cx, shape, &key, version, cells).await;
     let saved = saved.map_err(|error| told_stale(error, if_match, &caller))?;
-    Ok(answer(StatusCode::OK, told(shape, saved.stored)))
+    let row = written(&state, &caller, &shapes, &name, saved).await;
+    Ok(answer(StatusCode::OK, row.map_err(|error| error.problem(&caller.texts))?))
 }
 
 /// A stale version is told by the way in which it was said.

@@ -26,7 +26,8 @@ pub(super) fn unknown<'n>(shape: &Shape, names: impl IntoIterator<Item = &'n str
     let known: Vec<String> = shape.columns.iter().flat_map(inputs).collect();
     let strange = names.into_iter().filter(|name| !known.iter().any(|known| known == name));
     let mistake = |name: &str| {
-        let near = nearest(name, known.iter().map(String::as_str));
+        let near = spoken(shape, name)
+            .or_else(|| nearest(name, known.iter().map(String::as_str)).map(str::to_owned));
         let wrong = match near {
             Some(near) => Wrong::new("column-near").with("near", near),
             None => Wrong::new("column").with("columns", known.join(", ")),
@@ -34,6 +35,16 @@ pub(super) fn unknown<'n>(shape: &Shape, names: impl IntoIterator<Item = &'n str
         Mistake { row: None, field: name.to_owned(), found: String::new(), wrong }
     };
     strange.map(mistake).collect()
+}
+
+/// The input that somebody means who writes `name`, where there is one for each language:
+/// that of the tenant's own.
+fn spoken(shape: &Shape, name: &str) -> Option<String> {
+    let meant = |column: &&Column| {
+        column.kind == Kind::Names && (name == column.name || column.name.strip_suffix('s') == Some(name))
+    };
+    let column = shape.columns.iter().find(meant)?;
+    Some(format!("{}.{}", column.name, shape.language.code()))
 }
 
 /// The row, over how it was before; a column that could not be read is `Null`.
@@ -95,7 +106,8 @@ fn one(shape: &Shape, column: &Column, cells: &Cells, was: Option<&Value>) -> Re
     if let Some(was) = was.filter(|was| !was.is_null() && Kind::plain(was) == given.trim()) {
         return Ok(Some(was.clone()));
     }
-    let value = column.kind.read(given)?;
+    let tidied = column.field.tidy.map(|tidy| tidy(given));
+    let value = column.kind.read(tidied.as_ref().unwrap_or(given))?;
     if value.is_null() {
         return match was {
             Some(was) if column.is_key => Ok(Some(was.clone())),

@@ -24,6 +24,9 @@ pub type Offers = fn(Lang) -> Vec<(String, String)>;
 /// Judges a text; see [`Field::rule`].
 pub type Rule = fn(&str) -> Result<(), Wrong>;
 
+/// Makes of what was given what is kept; see [`Field::tidied`].
+pub type Tidy = fn(&str) -> String;
+
 /// Judges a row by itself: the field to mend, and what is wrong; see [`Master::rule`].
 pub type RowRule = fn(&Row) -> Option<(&'static str, Wrong)>;
 
@@ -74,6 +77,9 @@ pub struct Master {
     pub filters: &'static [&'static str],
     /// Columns whose values no two rows may share, where they have one.
     pub unique: &'static [&'static str],
+    /// Capital and small letters make different codes, as on what a scanner reads. Else a new
+    /// code that another one differs from by them alone is refused.
+    pub case_counts: bool,
     /// Where the table holds other masters' rows too: which are this one's.
     pub member: Option<Member>,
     /// What uses a row besides the masters that refer to it.
@@ -126,6 +132,7 @@ impl Master {
         search: &[],
         filters: &[],
         unique: &[],
+        case_counts: false,
         member: None,
         used_in: &[],
         group: Group::Items,
@@ -294,6 +301,8 @@ pub struct Field {
     pub refers: Option<&'static str>,
     /// Beyond the table's own checks.
     pub rule: Option<Rule>,
+    /// Makes of what was given what is kept, before it is judged.
+    pub tidy: Option<Tidy>,
     /// A text of several lines.
     pub lines: bool,
     /// The words that may stand here, where the program and not the table knows them.
@@ -325,6 +334,7 @@ impl Field {
             sealed: None,
             refers: None,
             rule: None,
+            tidy: None,
             lines: false,
             words: None,
             offers: None,
@@ -382,6 +392,13 @@ impl Field {
     #[must_use]
     pub const fn rule(self, rule: Rule) -> Self {
         Self { rule: Some(rule), ..self }
+    }
+
+    /// What was given becomes this before it is judged and kept: a number that is printed
+    /// shorter than it is.
+    #[must_use]
+    pub const fn tidied(self, tidy: Tidy) -> Self {
+        Self { tidy: Some(tidy), ..self }
     }
 
     /// A plant may have its own value of it: see `docs/adding-a-master.md`.

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 
 use super::Mistake;
 use super::list::Unfit;
+use super::use_store::COUNTED;
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::web::{FieldError, Problem};
@@ -62,18 +63,44 @@ pub enum MastersError {
 
 /// What uses a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Used {
-    /// The key of a text that says what it is, with `$name`.
-    pub text: String,
-    /// Its name.
-    pub name: String,
+pub enum Used {
+    /// One that is named.
+    Named {
+        /// The key of a text that says what it is, with `$name`.
+        text: String,
+        /// Its name.
+        name: String,
+    },
+    /// So many more; one more than are counted where there may be any number.
+    More(usize),
 }
 
 impl Used {
+    pub(super) fn named(text: impl Into<String>, name: String) -> Self {
+        Self::Named { text: text.into(), name }
+    }
+
     /// In the reader's language.
     #[must_use]
     pub fn say(&self, texts: &Texts) -> String {
-        texts.t1(&self.text, "name", &self.name)
+        match self {
+            Self::Named { text, name } => texts.t1(text, "name", name),
+            Self::More(more) if *more > COUNTED => texts.count("masters-used-over", COUNTED),
+            Self::More(more) => texts.count("masters-used-more", *more),
+        }
+    }
+}
+
+/// What uses a row, as a sentence says it.
+fn said(used: &[Used], texts: &Texts) -> String {
+    let (more, named): (Vec<&Used>, Vec<&Used>) = used.iter().partition(|one| matches!(one, Used::More(_)));
+    let names: Vec<String> = named.iter().map(|one| one.say(texts)).collect();
+    let names = names.join(", ");
+    match more.first() {
+        Some(more) => {
+            texts.with("masters-used-and", &[("names", names.into()), ("more", more.say(texts).into())])
+        }
+        None => names,
     }
 }
 
@@ -93,8 +120,7 @@ impl MastersError {
             Self::Stale => Problem::conflict("conflict.stale", ""),
             Self::Mistakes(mistakes) => mistaken(&mistakes, texts),
             Self::InUse(used) => {
-                let names: Vec<String> = used.iter().map(|used| used.say(texts)).collect();
-                Problem::conflict("masters.in_use", texts.t1("masters-in-use", "names", names.join(", ")))
+                Problem::conflict("masters.in_use", texts.t1("masters-in-use", "names", said(&used, texts)))
             }
             Self::Parameter(name) => {
                 Problem::bad_request("query.parameter", texts.t1("masters-no-parameter", "name", name))

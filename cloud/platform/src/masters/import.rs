@@ -10,7 +10,7 @@ use super::shape::{Column, Shape};
 use super::sheet::Sheet;
 use super::store;
 use super::write::{self, Change, Done};
-use super::{MastersError, Mistake, Wrong};
+use super::{MastersError, Mistake, Wrong, twins};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::i18n::Texts;
@@ -125,6 +125,10 @@ pub(super) async fn import_seen(
                 }
                 changes.push(change);
             }
+            // Before its rows: who writes the master otherwise waits for these, and these for it.
+            if twins::column(shape).is_some() {
+                store::lock(tx, shape).await.map_err(DbError::from)?;
+            }
             let there = store::rows_by_key(tx, shape, &keys, true).await.map_err(DbError::from)?;
             for change in &mut changes {
                 let before = key_of(shape, &change.cells).and_then(|key| there.get(&key.join(":")));
@@ -171,7 +175,7 @@ pub(super) async fn import_seen(
                 Ok(_) => Err(Stop::Failed(MastersError::Mistakes(mistakes.clone()))),
                 Err(MastersError::Mistakes(more)) => {
                     let mut all = mistakes.clone();
-                    all.extend(more);
+                    all.extend(whole_columns(shape, &columns, sheet.head_line, more));
                     all.sort_by_key(|mistake| mistake.row);
                     Err(Stop::Failed(MastersError::Mistakes(all)))
                 }
@@ -215,6 +219,39 @@ fn columns(
         columns.push(input);
     }
     (columns, mistakes)
+}
+
+/// The mistakes of rows, with a column that the sheet lacks told once, and not for every row
+/// that needs it.
+fn whole_columns(
+    shape: &Shape,
+    columns: &[Option<String>],
+    head_line: usize,
+    mistakes: Vec<Mistake>,
+) -> Vec<Mistake> {
+    let lacking = |mistake: &Mistake| {
+        let column = shape.columns.iter().find(|column| column.name == mistake.field)?;
+        let inputs = check::inputs(column);
+        // A name may be given in any of the languages beside it.
+        let beside = |given: &String| shape.in_languages(column) && given.starts_with("names.");
+        let given = columns.iter().flatten().any(|given| inputs.contains(given) || beside(given));
+        let empty = matches!(mistake.wrong.key.as_str(), "required" | "language");
+        inputs.into_iter().next().filter(|_| empty && !given)
+    };
+    let mut told: Vec<Mistake> = Vec::new();
+    let mut others = Vec::new();
+    for mistake in mistakes {
+        match lacking(&mistake) {
+            Some(_) if told.iter().any(|known| known.field == mistake.field) => {}
+            Some(input) => {
+                let wrong = Wrong::new("column-missing").with("column", input);
+                told.push(Mistake { row: Some(head_line), found: String::new(), wrong, ..mistake });
+            }
+            None => others.push(mistake),
+        }
+    }
+    told.extend(others);
+    told
 }
 
 fn named(columns: &[Option<String>], cells: &[String]) -> Cells {

@@ -43,7 +43,10 @@ mod sheet;
 mod store;
 #[cfg(test)]
 mod tests;
+mod twin_store;
+mod twins;
 mod typed;
+mod use_store;
 mod variants;
 mod watched;
 mod write;

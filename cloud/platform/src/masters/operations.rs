@@ -376,6 +376,8 @@ fn row_of(word: &str) -> Value {
             "updated_by": { "type": "string" },
             "values": reference(&format!("{word}Values")),
             "sensitive": { "type": "object", "description": "Sensitive fields, where they were asked for." },
+            "lacking": { "type": "integer", "description":
+                "Of an own field that was written and must be filled: rows that have nothing in it, counted up to 1001." },
         },
     })
 }

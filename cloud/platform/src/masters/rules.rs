@@ -45,6 +45,14 @@ pub(super) fn type_code(text: &str) -> Result<(), Wrong> {
     text.parse::<uid::TypeCode>().map(|_| ()).map_err(|_| Wrong::new("type_code"))
 }
 
+/// A GTIN as it is kept: an EAN or UPC of 8, 12 or 13 digits is one with zeros in front,
+/// which a spreadsheet would drop. Anything else stays, to be told what is wrong with it.
+pub(super) fn gtin_padded(text: &str) -> String {
+    let text = text.trim();
+    let printed = matches!(text.len(), 8 | 12 | 13) && text.bytes().all(|b| b.is_ascii_digit());
+    if printed { format!("{text:0>14}") } else { text.to_owned() }
+}
+
 /// A GTIN of 14 digits with its check digit.
 pub(super) fn gtin(text: &str) -> Result<(), Wrong> {
     if text.len() != 14 || !text.bytes().all(|b| b.is_ascii_digit()) {
@@ -165,6 +173,24 @@ mod tests {
         assert!(gtin("08901234567890").is_ok());
         assert_eq!(gtin("08901234567891").unwrap_err().args, [("digit", "0".to_owned())]);
         assert_eq!(gtin("8901234567890").unwrap_err().key, "gtin");
+        for (printed, kept) in [
+            ("8901234567890", "08901234567890"),
+            (" 8901234567890 ", "08901234567890"),
+            ("036000291452", "00036000291452"),
+            ("96385074", "00000096385074"),
+            ("08901234567890", "08901234567890"),
+        ] {
+            assert_eq!(gtin_padded(printed), kept);
+            assert!(gtin(&gtin_padded(printed)).is_ok(), "{printed}");
+        }
+        let wrong = gtin(&gtin_padded("8901234567899")).unwrap_err();
+        assert_eq!(
+            (wrong.key.as_str(), wrong.args.as_slice()),
+            ("gtin-check", [("digit", "0".to_owned())].as_slice())
+        );
+        for none in ["12345678901", "890123456789A", ""] {
+            assert_eq!(gtin(&gtin_padded(none)).unwrap_err().key, "gtin", "{none}");
+        }
         // The example of the tax office's own pages.
         assert!(gstin("27AAPFU0939F1ZV").is_ok());
         assert_eq!(gstin("27AAPFU0939F1ZW").unwrap_err().args, [("digit", "V".to_owned())]);

@@ -8,6 +8,7 @@ use super::extra;
 use super::kind::Kind;
 use super::shape::{PLANTS, Reference, Shape, Shapes};
 use super::store::{self, Stored};
+use super::use_store;
 use super::write::{self, Change};
 use super::{ListQuery, MastersError, Mistake, Row, Wrong, list};
 use crate::audit;
@@ -190,27 +191,36 @@ fn without_member(shape: &Shape, row: &Row) -> Option<Row> {
     Some(row)
 }
 
-/// What would miss the row.
+/// What would miss the row: the first few of each kind, and at the end how many more.
 async fn uses(tx: &mut Tx, shapes: &Shapes, shape: &Shape, row: &Row) -> Result<Vec<Used>, MastersError> {
-    let mut used = Vec::new();
+    let (mut used, mut more) = (Vec::new(), 0);
     for referrer in &shape.referrers {
         let text = format!("masters-used-{}", referrer.master.name);
-        for name in store::referrers(tx, referrer, row).await? {
+        let users = use_store::referrers(tx, referrer, row).await?;
+        more += users.more;
+        for name in users.names {
             let own = shapes.find(referrer.master.name)?.master.table == shape.master.table;
             if !(own && name == shape.key_of(row)) {
-                used.push(Used { text: text.clone(), name });
+                used.push(Used::named(text.clone(), name));
             }
         }
     }
     let key = shape.key_of(row);
     for other in shape.master.used_in {
-        let names = store::uses(tx, other, &key).await?;
-        used.extend(names.into_iter().map(|name| Used { text: other.text.to_owned(), name }));
+        let users = use_store::uses(tx, other, &key).await?;
+        more += users.more;
+        used.extend(users.names.into_iter().map(|name| Used::named(other.text, name)));
     }
-    for (master, name) in extra::users_of(tx, shape.master.name, &key, 12).await? {
-        used.push(Used { text: format!("masters-used-{master}"), name });
+    let (named, most) = (use_store::NAMED, use_store::NAMED + use_store::COUNTED + 1);
+    let users = extra::users_of(tx, shape.master.name, &key, i64::try_from(most).unwrap_or(i64::MAX)).await?;
+    more += users.len().saturating_sub(named);
+    for (master, name) in users.into_iter().take(named) {
+        used.push(Used::named(format!("masters-used-{master}"), name));
     }
     used.dedup();
+    if more > 0 {
+        used.push(Used::More(more.min(use_store::COUNTED + 1)));
+    }
     Ok(used)
 }
 

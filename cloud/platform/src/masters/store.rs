@@ -10,13 +10,12 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;
 use sqlx::{AssertSqlSafe, Error, Postgres};
 
-use super::declare::Use;
 use super::extra::{self, Bounds};
 use super::iso4217::Currency;
 use super::kind::Kind;
 use super::list::{Lane, ListQuery, Place};
 use super::places;
-use super::shape::{Check, Reference, Referrer, Shape};
+use super::shape::{Check, Reference, Shape};
 use super::{Master, Row};
 use crate::ctx::Plants;
 use crate::db::Tx;
@@ -49,7 +48,10 @@ fn array(codes: &[String]) -> String {
     format!("{{{}}}", joined(codes, quoted))
 }
 
-fn joined(names: impl IntoIterator<Item = impl AsRef<str>>, each: impl Fn(&str) -> String) -> String {
+pub(super) fn joined(
+    names: impl IntoIterator<Item = impl AsRef<str>>,
+    each: impl Fn(&str) -> String,
+) -> String {
     names.into_iter().map(|name| each(name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
@@ -324,7 +326,7 @@ pub(super) async fn checks_broken(
     Ok(found.iter().filter_map(numbered).collect())
 }
 
-fn numbered(pair: &Value) -> Option<(usize, String)> {
+pub(super) fn numbered(pair: &Value) -> Option<(usize, String)> {
     let at = usize::try_from(pair.get(0)?.as_u64()?.checked_sub(1)?).ok()?;
     Some((at, pair.get(1)?.as_str()?.to_owned()))
 }
@@ -550,41 +552,6 @@ pub(super) async fn sealed_set(
         .execute(tx.conn())
         .await?;
     Ok(())
-}
-
-/// Most rows that are named as using another.
-const MOST_USES: usize = 12;
-
-/// Keys of rows that stand and refer to this one.
-pub(super) async fn referrers(tx: &mut Tx, referrer: &Referrer, row: &Row) -> Result<Vec<String>, Error> {
-    let tenant = tx.tenant();
-    let at = referrer.pairs.iter().enumerate();
-    let sql = format!(
-        "select concat_ws(':', {}) from {} u where u.tenant_id = $1 and u.deleted_at is null and {} limit {MOST_USES}",
-        joined(referrer.master.key, |key| format!("u.{}", quoted(key))),
-        quoted(referrer.master.table),
-        at.map(|(at, (here, _))| format!("u.{} = ${}", quoted(here), at + 2))
-            .collect::<Vec<_>>()
-            .join(" and "),
-    );
-    let mut statement = scalar::<String>(sql).bind(tenant);
-    for (_, there) in &referrer.pairs {
-        statement = statement.bind(row.get(there).map(Kind::plain).unwrap_or_default());
-    }
-    statement.fetch_all(tx.conn()).await
-}
-
-/// Names of rows of other tables that use this one.
-pub(super) async fn uses(tx: &mut Tx, used: &Use, key: &str) -> Result<Vec<String>, Error> {
-    let tenant = tx.tenant();
-    let sql = format!(
-        "select distinct u.{} from {} u where u.tenant_id = $1 and u.{} = $2 and ({}) order by 1 limit {MOST_USES}",
-        quoted(used.name),
-        quoted(used.table),
-        quoted(used.column),
-        used.when,
-    );
-    scalar::<String>(sql).bind(tenant).bind(key).fetch_all(tx.conn()).await
 }
 
 /// Keeps others from writing the master until the commit, where values must not

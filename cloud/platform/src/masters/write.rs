@@ -12,7 +12,7 @@ use super::extra;
 use super::kind::Kind;
 use super::shape::{Column, Lies, Reference, Shape};
 use super::store::{self, Stored};
-use super::{MastersError, Mistake, Row, Wrong, sensitive};
+use super::{MastersError, Mistake, Row, Wrong, sensitive, twins};
 use crate::audit::{self, Kept};
 use crate::db::Tx;
 use crate::reference;
@@ -69,7 +69,10 @@ pub(super) async fn write(
     changes: Vec<Change>,
     action: Option<&'static str>,
 ) -> Result<Vec<(Row, Done)>, MastersError> {
-    if !shape.master.unique.is_empty() || shape.master.judge.is_some() {
+    // New, or standing again.
+    let comes = |change: &Change| change.before.as_ref().is_none_or(|before| before.deleted);
+    let coded = twins::column(shape).filter(|_| changes.iter().any(comes));
+    if !shape.master.unique.is_empty() || shape.master.judge.is_some() || coded.is_some() {
         store::lock(tx, shape).await?;
     }
     let drafts: Vec<Draft> = changes.into_iter().map(|change| draft(shape, change)).collect();
@@ -91,6 +94,9 @@ pub(super) async fn write(
     }
     for column in shape.master.unique {
         only_once(tx, shape, column, &mut drafts).await?;
+    }
+    if let Some(column) = coded {
+        in_other_letters(tx, shape, column, &mut drafts).await?;
     }
     judge_together(tx, shape, &mut drafts).await?;
     let mistakes: Vec<Mistake> = drafts.iter().flat_map(|draft| in_order(shape, draft)).collect();
@@ -327,6 +333,29 @@ async fn only_once(
                 if secret { String::new() } else { value },
                 Wrong::new("taken").with("key", key),
             );
+        }
+    }
+    Ok(())
+}
+
+/// Notes codes of new rows that another one has in other letters.
+async fn in_other_letters(
+    tx: &mut Tx,
+    shape: &Shape,
+    column: &'static str,
+    drafts: &mut [Draft],
+) -> Result<(), MastersError> {
+    let comes = |draft: &Draft| {
+        let new = draft.change.before.as_ref().is_none_or(|before| before.deleted);
+        new && !draft.is_wrong(column) && draft.row.get(column).is_some_and(|code| !code.is_null())
+    };
+    let asked: Vec<usize> = (0..drafts.len()).filter(|at| drafts.get(*at).is_some_and(comes)).collect();
+    let rows: Vec<(&Row, Option<usize>)> =
+        asked.iter().filter_map(|at| drafts.get(*at)).map(|draft| (&draft.row, draft.change.line)).collect();
+    for (at, wrong) in twins::judge(tx, shape, column, &rows).await? {
+        if let Some(draft) = asked.get(at).and_then(|at| drafts.get_mut(*at)) {
+            let found = draft.row.get(column).map(Kind::plain).unwrap_or_default();
+            draft.wrong(column, found, wrong);
         }
     }
     Ok(())

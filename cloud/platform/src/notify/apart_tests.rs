@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio_util::sync::CancellationToken;
 
-use super::tests::{MAILED, Post};
+use super::tests::{MAILED, Post, Reader};
 use super::{Notice, Pace, To, tell, worker};
 use crate::secrets::Secrets;
 use crate::settings::OwnMail;
@@ -115,4 +115,24 @@ async fn a_tenant_whose_database_is_gone_keeps_no_other_waiting() {
     assert_eq!(got[0].to, ["reader@other.example"]);
     stop.cancel();
     worker.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_with_its_own_mail_server_is_not_told_that_there_is_none() {
+    let (one, other) = two().await;
+    let server = MailServer::start().await;
+    own_server(&one, &server, "null").await;
+    for (post, can) in [(&one, true), (&other, false)] {
+        let (_, admin) = Reader::without_mail(post, "boss@saif.example", &["ADMIN"]).await;
+        for path in ["/notices/settings", "/deliveries"] {
+            let (status, _, page) = admin.send("GET", path, "").await;
+            let told = page.contains("This system has no mail server yet");
+            assert_eq!((status, told), (200, !can), "{path}: {page}");
+        }
+        // What is chosen of mail is kept where there is mail.
+        let chosen = "app=test.mailed&mail%3Atest.mailed=daily";
+        assert_eq!(admin.send("POST", "/notices/settings", chosen).await.0, 303);
+        let kept = post.ask("select pace from notice_preferences where channel = 'mail'").await;
+        assert_eq!(kept.contains(&"daily".to_owned()), can, "{kept:?}");
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::store::{self, MailSettings};
-use super::{Kind, MANAGE};
+use super::{Kind, MANAGE, can_mail};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
@@ -21,7 +21,7 @@ use crate::outbox::{self, Channel, Filter as Wanted, Listed, State as Stands};
 use crate::people::{USER_MANAGE, clean_email, clean_name};
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, query, status_of};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -218,14 +218,15 @@ async fn show(
     typed: Option<(MailSettings, Vec<(&'static str, String)>)>,
 ) -> Result<Response, Problem> {
     let now = Utc::now();
-    let (mut messages, settings) = state
+    let (mut messages, settings, mails) = state
         .db
         .tx(&caller.cx, async |tx| {
             let messages = match asked.filter(tx).await? {
                 Some(filter) => outbox::list(tx, &filter, asked.before, PAGE + 1, now).await?,
                 None => Vec::new(),
             };
-            Ok::<_, DbError>((messages, store::mail_settings(tx).await?))
+            let mails = can_mail(state.mails, tx).await?;
+            Ok::<_, DbError>((messages, store::mail_settings(tx).await?, mails))
         })
         .await?;
     let more = i64::try_from(messages.len()).is_ok_and(|count| count > PAGE);
@@ -235,7 +236,14 @@ async fn show(
     let next = messages.last().filter(|_| more);
     let next = next.map(|last| asked.address(("before", &last.id.to_string())));
     let failed = typed.is_some();
-    let (settings, wrong) = typed.unwrap_or((settings, Vec::new()));
+    let stands = mail_fields(&caller.texts, &settings);
+    let mail = match typed {
+        None => stands,
+        Some((typed, wrong)) => {
+            let mail = mail_fields(&caller.texts, &typed).wrong(wrong);
+            if typed.version == settings.version { mail } else { mail.overtaken(&stands) }
+        }
+    };
     let above = Again {
         texts: &caller.texts,
         asked: &asked,
@@ -245,8 +253,8 @@ async fn show(
     let view = Page {
         texts: &caller.texts,
         list: list(state, caller, &asked, &messages).above(above.render()?).next(next),
-        mail: mail_fields(&caller.texts, &settings).wrong(wrong),
-        mails: state.mails,
+        mail,
+        mails,
         done: asked.done.is_some(),
     };
     let shell = Shell::new(state, caller, caller.t("delivery-title"), PATH);
@@ -325,9 +333,13 @@ async fn set_mail(
             audit::record(tx, entry).await?;
             Ok::<_, DbError>(true)
         })
-        .await?;
-    if !set {
-        return Err(Problem::conflict("conflict.stale", ""));
-    }
-    Ok(Redirect::to("/deliveries?done=1").into_response())
+        .await;
+    let wrong = match set {
+        Ok(true) => return Ok(Redirect::to("/deliveries?done=1").into_response()),
+        // The form says so by itself, beside what stands now.
+        Ok(false) => Vec::new(),
+        Err(error) => vec![("", kept(&caller.texts, error)?)],
+    };
+    let typed = MailSettings { sender_name, reply_to, version };
+    show(&state, &caller, &headers, Asked::default(), Some((typed, wrong))).await
 }

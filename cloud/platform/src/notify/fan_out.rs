@@ -7,11 +7,10 @@ use uuid::Uuid;
 
 use super::preferences::{self, APP, MAIL, SMS};
 use super::times::Pace;
-use super::{Courier, Kind, Letter, Notice, To, digest, live, sms, store, webhook};
+use super::{Courier, Kind, Letter, Notice, To, can_mail, digest, live, sms, store, webhook};
 use crate::db::{DbError, Tx};
 use crate::i18n::Lang;
 use crate::outbox::{self, Channel, Claimed, Message};
-use crate::settings;
 
 /// Shows the notice to those who want to see it, writes the messages of those who
 /// want mail at once, lets it wait for the digests of the others, where mail can be
@@ -36,7 +35,7 @@ pub(super) async fn fan_out(
     let mut messages = Vec::new();
     let letter =
         Letter { text: kind.text_key(), values: notice.values.clone(), href: notice.href.clone(), to: None };
-    if courier.mailer.is_some() || settings::has_own_mail(tx).await? {
+    if can_mail(courier.mailer.is_some(), tx).await? {
         let by_mail = preferences::told(kind, MAIL, &people, &wishes);
         let (at_once, later): (Vec<_>, Vec<_>) =
             by_mail.into_iter().partition(|(_, pace)| *pace == Pace::Now);

@@ -296,12 +296,14 @@ pub async fn write(
     outbox::put(tx, &message, now).await
 }
 
-/// Whether letters of this tenant can go out: by the mail server of all, or one of its own.
+/// Whether letters of this tenant can go out: by the cloud's mail server, if it `mails`
+/// ([`AppState::mails`]), or by one of its own. Whoever says to somebody of a tenant whether
+/// there is mail asks this, and so does what sends it.
 ///
 /// # Errors
 /// The database.
-pub async fn can_mail(state: &AppState, tx: &mut Tx) -> Result<bool, DbError> {
-    Ok(state.mails || settings::has_own_mail(tx).await?)
+pub async fn can_mail(mails: bool, tx: &mut Tx) -> Result<bool, DbError> {
+    Ok(mails || settings::has_own_mail(tx).await?)
 }
 
 /// The texts of this part.

@@ -18,11 +18,11 @@ use super::address::{self, Unreachable};
 use super::contact::{self, Way};
 use super::preferences::{self, Choice, PreferenceError};
 use super::times::{Pace, Times, clock, minutes};
-use super::{Kind, live, sms, store, values};
+use super::{Kind, can_mail, live, sms, store, values};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::web::fields::{Fields, Input};
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, local_path, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept as kept_form, local_path, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -252,29 +252,34 @@ async fn show_settings(
     let user = caller.person()?;
     let (choices, times) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
     let now = Utc::now();
-    let (by_sms, phone, unreachable, code_sent) = state
+    let (mails, by_sms, phone, unreachable, code_sent) = state
         .db
         .tx(&caller.cx, async |tx| {
+            let mails = can_mail(state.mails, tx).await?;
             let by_sms = sms::usable(tx, state.sms.as_ref()).await?;
             let phone = sms::standing(tx, user, now).await?;
             let unreachable = address::of_person(tx, user).await?;
             let code_sent = contact::pending(tx, (user, Way::Mail), now).await?;
-            Ok::<_, DbError>((by_sms, phone, unreachable, code_sent))
+            Ok::<_, DbError>((mails, by_sms, phone, unreachable, code_sent))
         })
         .await?;
     let shell = Shell::new(state, caller, caller.t("notice-settings"), "/notices")
         .under("/notices", caller.t("notice-title"));
     let texts = &caller.texts;
     let times = match times_told {
-        Some((typed, wrong)) => typed.fields(texts).wrong([wrong]),
         None => TypedTimes::of(&times).fields(texts),
+        Some((typed, wrong)) => {
+            let fields = typed.fields(texts).wrong([wrong]);
+            let stands = || TypedTimes::of(&times).fields(texts);
+            if typed.version == times.version { fields } else { fields.overtaken(&stands()) }
+        }
     };
     let view = Settings {
         texts,
         choices,
         times,
         zone: caller.zone,
-        mails: state.mails,
+        mails,
         by_sms,
         phone,
         unreachable,
@@ -310,8 +315,11 @@ async fn set(
     let user = caller.person()?;
     let sent = form(sent)?;
     let (mut choices, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
-    let usable = async |tx: &mut Tx| sms::usable(tx, state.sms.as_ref()).await;
-    let by_sms = state.db.tx(&caller.cx, usable).await?;
+    let ways = async |tx: &mut Tx| {
+        let by_sms = sms::usable(tx, state.sms.as_ref()).await?;
+        Ok::<_, DbError>((can_mail(state.mails, tx).await?, by_sms))
+    };
+    let (mails, by_sms) = state.db.tx(&caller.cx, ways).await?;
     for choice in &mut choices {
         let code = choice.kind.code;
         choice.app = sent.iter().any(|(name, value)| name == "app" && value == code);
@@ -320,7 +328,7 @@ async fn set(
             choice.sms = sent.iter().any(|(name, value)| name == "sms" && value == code);
         }
         let by_mail = sent.iter().find(|(name, _)| name.strip_prefix("mail:") == Some(code));
-        if let Some((_, pace)) = by_mail.filter(|_| state.mails) {
+        if let Some((_, pace)) = by_mail.filter(|_| mails) {
             choice.mail = Pace::parse(pace);
         }
     }
@@ -391,8 +399,11 @@ async fn set_times(
         Err(error) => Err(error),
     };
     let Err(error) = done else { return kept(&state, &caller, &headers, Ok(())).await };
-    let Some(key) = error.text_key() else { return Err(error.into()) };
-    let told = Some((typed, (error.field(), caller.t(key))));
+    let told = match error.text_key() {
+        Some(key) => (error.field(), caller.t(key)),
+        None => ("", kept_form(&caller.texts, error)?),
+    };
+    let told = Some((typed, told));
     let page = show_settings(&state, &caller, &headers, (None, told), false).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::lease::{self, Closing};
 use super::list::{self, Asked, Page};
 use super::{NUMBERING_LEASE, NUMBERING_READ, NUMBERING_VOID, Need, NumberingError, preview, store, void};
+use crate::db::Tx;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Path, Problem, json, query};
 
@@ -33,6 +34,7 @@ pub fn operations() -> Vec<Operation> {
     const BASE: &str = "/api/v1/numbering";
     let at = |rest: &str| format!("{BASE}/{rest}");
     let next = Operation::get(at("next"), "previewNumber", "The number that the next document would get")
+        .note("Asked for by `kind` and `company`, or by `series` alone.")
         .needs(&NUMBERING_READ)
         .query::<NextQuery>()
         .answers::<Next>()
@@ -51,7 +53,7 @@ pub fn operations() -> Vec<Operation> {
         .needs(&NUMBERING_VOID)
         .takes::<Void>()
         .ends()
-        .fails(404, "not_found", "The series gave out no such number.")
+        .fails(404, "numbering.not_given", "No such number was given out.")
         .fails(409, "numbering.void_already", "It is void already.")
         .fails(409, "numbering.has_document", "It belongs to a document; cancel that.");
     let lend = Operation::post(at("leases"), "lendNumbers", "Lends the next numbers of a series")
@@ -120,10 +122,10 @@ struct Closed {
 #[serde(default)]
 #[schema(as = NextNumberQuery)]
 struct NextQuery {
-    /// The kind of document.
+    /// The kind of document; that of the series, where one is named.
     #[schema(max_length = 60)]
     kind: String,
-    /// The company's code.
+    /// The company's code; that of the series, where one is named.
     #[schema(max_length = 60)]
     company: String,
     /// The document's day; today, when left out.
@@ -139,18 +141,54 @@ struct NextQuery {
     series: Option<String>,
 }
 
+/// Refuses a question that names no series and not both of what one is found by.
+///
+/// # Errors
+/// 400 `query.parameter` with what is missing.
+fn lacking(asked: &NextQuery) -> Result<(), Problem> {
+    let missing = [("kind", &asked.kind), ("company", &asked.company)];
+    let missing: Vec<&'static str> =
+        missing.into_iter().filter(|(_, said)| said.trim().is_empty()).map(|(name, _)| name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let problem = Problem::bad_request("query.parameter", format!("missing: {}", missing.join(", ")))
+        .told_by(|texts| texts.t("numbering-next-by"));
+    Err(missing.into_iter().fold(problem, |problem, name| {
+        problem.field_told_by(name, "missing", |texts| texts.t("numbering-next-lacks"))
+    }))
+}
+
 /// The number that the next document would get.
 async fn next(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Next>, Problem> {
     caller.require(&NUMBERING_READ)?;
     let asked = query::<NextQuery>(&uri)?;
+    if asked.series.as_deref().unwrap_or_default().is_empty() {
+        lacking(&asked)?;
+    }
     let date = asked.date.unwrap_or_else(|| Utc::now().with_timezone(&caller.zone).date_naive());
-    let need = Need {
-        gstin: asked.gstin.as_deref(),
-        plant: asked.plant.as_deref(),
-        series: asked.series.as_deref(),
-        ..Need::new(&asked.kind, &asked.company, date)
+    let next = async |tx: &mut Tx| {
+        let series = asked.series.as_deref().filter(|code| !code.is_empty());
+        let named = match series {
+            Some(code) => store::series_named(tx, code, false).await?,
+            None => None,
+        };
+        // What is not said is as the series has it.
+        let of_series = |said: &str, own: fn(&store::Series) -> &String| match &named {
+            Some(series) if said.is_empty() => own(series).clone(),
+            _ => said.to_owned(),
+        };
+        let kind = of_series(&asked.kind, |series| &series.kind);
+        let company = of_series(&asked.company, |series| &series.company);
+        let need = Need {
+            gstin: asked.gstin.as_deref(),
+            plant: asked.plant.as_deref(),
+            series,
+            ..Need::new(&kind, &company, date)
+        };
+        preview(tx, &need).await
     };
-    let taken = state.db.tx(&caller.at(&NUMBERING_READ), async |tx| preview(tx, &need).await).await?;
+    let taken = state.db.tx(&caller.at(&NUMBERING_READ), next).await?;
     Ok(Json(Next { number: taken.number, series: taken.series, date }))
 }
 

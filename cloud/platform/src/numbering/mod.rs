@@ -150,6 +150,9 @@ pub enum NumberingError {
     /// There is no such number or lease.
     #[error("not found")]
     NotFound,
+    /// The number was not given out, so that there is nothing to make void.
+    #[error("not given out")]
+    NotGiven,
     /// It is void already, belongs to a document, or the lease is closed.
     #[error("{0}")]
     State(&'static str),
@@ -177,6 +180,7 @@ impl From<NumberingError> for Problem {
             NumberingError::Exhausted(_) => Self::new(StatusCode::CONFLICT, "numbering.exhausted", ""),
             NumberingError::Twice(_) => Self::new(StatusCode::CONFLICT, "numbering.twice", ""),
             NumberingError::NotFound => Self::not_found(),
+            NumberingError::NotGiven => Self::new(StatusCode::NOT_FOUND, "numbering.not_given", ""),
             NumberingError::State(code) => Self::new(StatusCode::CONFLICT, code, ""),
             NumberingError::Parameter(field) => Self::bad_request(
                 "query.parameter",
@@ -290,7 +294,7 @@ pub async fn preview(tx: &mut Tx, need: &Need<'_>) -> Result<Taken, NumberingErr
 /// module calls it when it cancels its document, naming it.
 ///
 /// # Errors
-/// [`NumberingError::NotFound`]; [`NumberingError::State`] when it is void already
+/// [`NumberingError::NotGiven`]; [`NumberingError::State`] when it is void already
 /// or another document's; [`NumberingError::Parameter`] without a reason.
 pub async fn void(
     tx: &mut Tx,
@@ -304,7 +308,7 @@ pub async fn void(
     if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
         return Err(NumberingError::Parameter("reason"));
     }
-    let found = store::number_find(tx, company, kind, number).await?.ok_or(NumberingError::NotFound)?;
+    let found = store::number_find(tx, company, kind, number).await?.ok_or(NumberingError::NotGiven)?;
     if found.status == "void" {
         return Err(NumberingError::State("numbering.void_already"));
     }

@@ -23,7 +23,7 @@ use crate::i18n::{Texts, plain_number};
 use crate::masters::Row;
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{List, address};
-use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, escaped, form, query};
+use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, escaped, form, kept, query};
 
 /// The right to see the master of series; see `masters`.
 const SERIES_VIEW: Permission = Permission::read("masters.document_series.view");
@@ -364,11 +364,12 @@ async fn lend(
                 Ok(_) => return Ok(to_series(&code)),
                 Err(error) => Problem::from(error),
             };
-            if problem.status != StatusCode::CONFLICT {
-                return Err(problem);
+            if problem.status == StatusCode::CONFLICT {
+                let told = caller.texts.or(&problem.text_key(), &problem.detail);
+                (problem.status, vec![("", told)])
+            } else {
+                (StatusCode::UNPROCESSABLE_ENTITY, vec![("", kept(&caller.texts, problem)?)])
             }
-            let told = caller.texts.or(&problem.text_key(), &problem.detail);
-            (problem.status, vec![("", told)])
         }
     };
     caller.require(&NUMBERING_READ)?;

@@ -284,6 +284,8 @@ async fn void_numbers_are_kept_with_the_reason() {
         make_void(&number, "sales_invoice:1", " ").await,
         Err(NumberingError::Parameter("reason"))
     ));
+    // The number that is only the next one was not given out: that is said.
+    assert!(matches!(make_void("INV/26-27/00002", "", "wrong").await, Err(NumberingError::NotGiven)));
     make_void(&number, "sales_invoice:1", "wrong customer").await.unwrap();
     assert!(matches!(
         make_void(&number, "sales_invoice:1", "again").await,

@@ -92,9 +92,9 @@ struct Sent {
     #[schema(max_length = 3)]
     code: Option<String>,
     /// For people.
-    #[schema(max_length = 80)]
+    #[schema(max_length = 120)]
     name: String,
-    /// For people, by language: at most 80 characters each.
+    /// For people, by language: at most 120 characters each.
     names: Names,
     /// The code of its company.
     #[schema(max_length = 60)]
@@ -122,8 +122,8 @@ impl Sent {
 fn problem(caller: &Caller, error: PlantError, if_match: IfMatch) -> Problem {
     match error {
         PlantError::Invalid(wrong) => {
-            let told = |(field, key): (&'static str, &'static str)| FieldError::from((field, caller.t(key)));
-            Problem::invalid("plant.invalid", wrong.into_iter().map(told).collect())
+            let told = service::say(&caller.texts, wrong);
+            Problem::invalid("plant.invalid", told.into_iter().map(FieldError::from).collect())
         }
         PlantError::Limit(reached) => {
             let detail = reached.say(&caller.texts);

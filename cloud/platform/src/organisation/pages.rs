@@ -13,10 +13,10 @@ use super::service::{self, PlantError};
 use super::store::{self, Plant};
 use super::{PLANT_MANAGE, attached};
 use crate::db::{DbError, Tx};
-use crate::i18n::{Lang, Texts};
+use crate::i18n::{LONGEST_NAME, Lang, Texts};
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Action, Cell, Column, List, Row, address};
-use crate::web::{AppState, Caller, NOT_A_PLACE, Path, Problem, Shell, form, query, status_of};
+use crate::web::{AppState, Caller, NOT_A_PLACE, Path, Problem, Shell, form, kept, query, status_of};
 
 /// Where they are.
 const PATH: &str = "/organisation";
@@ -112,13 +112,13 @@ fn fields<'a>(texts: &'a Texts, typed: &Plant, known: bool, companies: Vec<(Stri
     let code = Input::text("code", texts.t("organisation-code")).value(&typed.code).code().longest(3);
     let fields = Fields::new(texts, to, texts.t("people-save")).version(Some(typed.version)).inputs([
         code.required().fixed(known).hint(texts.t("organisation-code-hint")),
-        Input::text("name", texts.t("people-name")).value(&typed.name).required().longest(80),
+        Input::text("name", texts.t("people-name")).value(&typed.name).required().longest(LONGEST_NAME),
         Input::choice("company", texts.t("organisation-company"), companies).value(&typed.company).required(),
         Input::zone("time_zone", texts.t("admin-zone")).value(&typed.time_zone).required(),
         Input::many("language", texts.t("organisation-languages"), languages).required(),
         Input::lines("address", texts.t("organisation-address")).value(&typed.address).longest(500),
     ]);
-    fields.names(&typed.names, 80)
+    fields.names(&typed.names, LONGEST_NAME)
 }
 
 async fn show(
@@ -128,10 +128,15 @@ async fn show(
     (typed, known): (&Plant, bool),
     (wrong, error): (Vec<(&'static str, String)>, Option<String>),
 ) -> Result<Response, Problem> {
-    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::companies(tx).await?);
-    let companies = state.db.tx(&caller.cx, look).await?;
-    let companies = companies.into_iter().map(|(_, code, name)| (code, name)).collect();
     let failed = error.is_some() || !wrong.is_empty();
+    let look = async |tx: &mut Tx| {
+        // What stands now, where it may be something else than what was seen.
+        let asked = known && failed && typed.code.parse::<uid::PlantCode>().is_ok();
+        let stands = if asked { store::plant_seen(tx, &typed.code).await? } else { None };
+        Ok::<_, DbError>((store::companies(tx).await?, stands))
+    };
+    let (companies, stands) = state.db.tx(&caller.cx, look).await?;
+    let companies: Vec<_> = companies.into_iter().map(|(_, code, name)| (code, name)).collect();
     let title = if known {
         typed.names.say(caller.texts.lang, &typed.name).to_owned()
     } else {
@@ -145,7 +150,12 @@ async fn show(
     };
     let input = |field: &'static str| if field == "languages" { "language" } else { field };
     let wrong = wrong.into_iter().map(|(field, told)| (input(field), told));
-    let fields = fields(&caller.texts, typed, known, companies).told(error).wrong(wrong);
+    let form = |it: &Plant| fields(&caller.texts, it, known, companies.clone());
+    let typed_form = form(typed).told(error).wrong(wrong);
+    let fields = match stands.filter(|stands| stands.version != typed.version) {
+        Some(stands) => typed_form.overtaken(&form(&stands)),
+        None => typed_form,
+    };
     let view = Edit { texts: &caller.texts, typed, known, fields, files };
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
@@ -201,13 +211,11 @@ async fn save(
     let known = changes.is_some();
     let told = match service::save(&state.db, &caller.cx, &typed, changes).await {
         Ok(()) => return Ok(Redirect::to("/organisation").into_response()),
-        Err(PlantError::Invalid(wrong)) => {
-            (wrong.into_iter().map(|(field, key)| (field, caller.t(key))).collect(), None)
-        }
+        Err(PlantError::Invalid(wrong)) => (service::say(&caller.texts, wrong), None),
         Err(PlantError::Limit(reached)) => (Vec::new(), Some(reached.say(&caller.texts))),
         Err(PlantError::Stale) => (Vec::new(), Some(caller.t("error-conflict-stale"))),
         Err(PlantError::NotFound) => return Err(Problem::not_found()),
-        Err(PlantError::Db(error)) => return Err(error.into()),
+        Err(PlantError::Db(error)) => (Vec::new(), Some(kept(&caller.texts, error)?)),
     };
     show(state, caller, headers, (&typed, known), told).await
 }

@@ -8,13 +8,13 @@ use super::store::{self, Plant};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::i18n::Lang;
-use crate::people::clean_name;
+use crate::i18n::{Lang, Texts};
 use crate::plans::{self, Denied, Limit, Reached};
+use crate::tenancy::config::{LONGEST_NAME, tenant_name};
 use crate::tenancy::{self, NewAgent, NewPlant};
 
-/// Longest name in one language, as of the name itself.
-const LONGEST_NAME: usize = 80;
+/// The key of what is wrong with a name: it has [`LONGEST_NAME`] characters, `$most`, at most.
+const WRONG_NAME: &str = "organisation-wrong-name";
 /// Longest address.
 pub(crate) const LONGEST_ADDRESS: usize = 500;
 
@@ -54,6 +54,11 @@ impl From<Denied> for PlantError {
     }
 }
 
+/// What is wrong with fields, in the reader's language.
+pub(super) fn say(texts: &Texts, wrong: Vec<(&'static str, &'static str)>) -> Vec<(&'static str, String)> {
+    wrong.into_iter().map(|(field, key)| (field, texts.t1(key, "most", LONGEST_NAME))).collect()
+}
+
 /// What is wrong with a plant as typed, and its company's id if that is there.
 async fn judge(
     tx: &mut Tx,
@@ -68,8 +73,8 @@ async fn judge(
         }
     };
     note("code", typed.code.parse::<uid::PlantCode>().is_ok(), "organisation-wrong-code");
-    note("name", clean_name(&typed.name).is_some(), "people-error-name");
-    note("names", typed.names.checked(LONGEST_NAME).is_ok(), "people-error-name");
+    note("name", tenant_name(&typed.name).is_some(), WRONG_NAME);
+    note("names", typed.names.checked(LONGEST_NAME).is_ok(), WRONG_NAME);
     note("company", company.is_some(), "organisation-wrong-company");
     note("time_zone", typed.time_zone.parse::<Tz>().is_ok(), "admin-wrong-zone");
     let languages =

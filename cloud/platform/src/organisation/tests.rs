@@ -10,7 +10,7 @@ use super::service::{PlantError, save};
 use super::store::{self, Plant};
 use crate::ctx::Cx;
 use crate::db::DbError;
-use crate::i18n::Names;
+use crate::i18n::{LONGEST_NAME, Names};
 use crate::tenancy;
 use crate::testing::TestDb;
 use crate::web::{AppState, Scope, keys};
@@ -55,10 +55,16 @@ async fn a_plant_comes_with_its_agent_and_keeps_its_code() {
     // It may be named in languages, of which none is longer than a name.
     let telugu = |name: &str| Names::from(json!({ "te": name }));
     let named = |name: &str| Plant { names: telugu(name), version: known.version, ..plant("VIZ") };
-    let long = save(db, &cx, &named(&"వ".repeat(81)), Some("VIZ")).await;
-    assert!(matches!(long, Err(PlantError::Invalid(wrong)) if wrong == [("names", "people-error-name")]));
+    let long = save(db, &cx, &named(&"వ".repeat(LONGEST_NAME + 1)), Some("VIZ")).await;
+    assert!(matches!(long, Err(PlantError::Invalid(wrong)) if wrong == [("names", "organisation-wrong-name")]));
     save(db, &cx, &named(" వైజాగ్ కర్మాగారం "), Some("VIZ")).await.unwrap();
     assert_eq!(found("VIZ").await.names, telugu("వైజాగ్ కర్మాగారం"));
+    // On the page and by JSON a name has as many characters as one that a configuration gives.
+    let version = found("VIZ").await.version;
+    let called = |most: usize| Plant { name: "వ".repeat(most), version, ..plant("VIZ") };
+    let long = save(db, &cx, &called(LONGEST_NAME + 1), Some("VIZ")).await;
+    assert!(matches!(long, Err(PlantError::Invalid(wrong)) if wrong == [("name", "organisation-wrong-name")]));
+    save(db, &cx, &called(LONGEST_NAME), Some("VIZ")).await.unwrap();
 }
 }
 

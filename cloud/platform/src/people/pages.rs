@@ -21,7 +21,7 @@ use super::within::{By, Known};
 use super::{USER_MANAGE, USER_READ};
 use crate::ctx::Plants;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, site};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, site};
 
 /// The pages of people.
 pub fn router() -> Router<AppState> {
@@ -49,9 +49,8 @@ pub fn router() -> Router<AppState> {
 /// An error in the person's own language.
 pub(super) fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> {
     match error {
-        PeopleError::Db(_) | PeopleError::NoRandom | PeopleError::Secret(_) | PeopleError::NotFound => {
-            Err(error.into())
-        }
+        PeopleError::NoRandom | PeopleError::Secret(_) | PeopleError::NotFound => Err(error.into()),
+        PeopleError::Db(error) => kept(texts, error),
         PeopleError::PlanLimit(reached) => Ok(reached.say(texts)),
         PeopleError::Beyond(beyond) => Ok(beyond.say(texts)),
         PeopleError::InUse(uses) => Ok(uses.say(texts)),

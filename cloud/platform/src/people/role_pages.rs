@@ -150,17 +150,19 @@ impl Roles<'_> {
     /// The form that renames one.
     fn renames(&self, role: &Role) -> Fields<'_> {
         let texts = self.texts;
-        let ((name, names, version), wrong) = match self.not_taken(Some(&role.code)) {
-            Some((it, tried)) => ((&it.name, &it.names, it.version), tried.wrong.as_slice()),
-            None => ((&role.name, &role.names, role.version), Default::default()),
+        let called = |name: &str, names: &Names, version: i32| {
+            let name = Input::text("name", texts.t("people-name")).value(name).required().longest(80);
+            Fields::new(texts, format!("/roles/{}/name", role.code), texts.t("people-rename"))
+                .apart(&role.code)
+                .version(Some(version))
+                .inputs([name])
+                .names(names, 80)
         };
-        let name = Input::text("name", texts.t("people-name")).value(name).required().longest(80);
-        Fields::new(texts, format!("/roles/{}/name", role.code), texts.t("people-rename"))
-            .apart(&role.code)
-            .version(Some(version))
-            .inputs([name])
-            .names(names, 80)
-            .wrong(wrong.iter().map(|(field, told)| (field, told)))
+        let stands = called(&role.name, &role.names, role.version);
+        let Some((it, tried)) = self.not_taken(Some(&role.code)) else { return stands };
+        let typed = called(&it.name, &it.names, it.version)
+            .wrong(tried.wrong.iter().map(|(field, told)| (field, told)));
+        if it.version == role.version { typed } else { typed.overtaken(&stands) }
     }
 
     /// The permissions of a role whose documents have an amount, and up to which the
@@ -199,7 +201,8 @@ pub(super) async fn roles_or_told(
     }
 }
 
-/// The same of a form that names a role, with what was typed where a field of it is not right.
+/// The same of a form that names a role, with what was typed where a field of it is not right,
+/// somebody else was faster, or it cannot be kept just now.
 async fn named_or_told(
     state: &AppState,
     caller: &Caller,
@@ -207,15 +210,16 @@ async fn named_or_told(
     naming: Naming,
     done: Result<(), PeopleError>,
 ) -> Result<Response, Problem> {
-    match done {
-        Err(error) if error.field().is_some() => {
-            let tried = naming.wrong(&caller.texts, error)?;
-            let status = tried.status;
-            let page = show_roles(state, caller, headers, Some((naming, tried)), None).await?;
-            Ok((status, page).into_response())
-        }
-        done => roles_or_told(state, caller, headers, done).await,
-    }
+    let tried = match done {
+        Err(error) if error.field().is_some() => naming.wrong(&caller.texts, error)?,
+        // The form says so by itself, beside what the role is called now.
+        Err(error @ PeopleError::Stale) => Tried { status: error.status(), wrong: Vec::new() },
+        Err(error @ PeopleError::Db(_)) => Tried::of(&caller.texts, error)?,
+        done => return roles_or_told(state, caller, headers, done).await,
+    };
+    let status = tried.status;
+    let page = show_roles(state, caller, headers, Some((naming, tried)), None).await?;
+    Ok((status, page).into_response())
 }
 
 #[derive(Debug, Deserialize)]

@@ -110,15 +110,13 @@ impl Words<'_> {
     }
 }
 
-/// Ids of people and keys that a document speaks of.
+/// Ids of people, keys and documents that a document speaks of.
 pub(super) fn ids(document: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     let mut left = vec![document];
     while let Some(value) = left.pop() {
         match value {
-            Value::String(text) if text.starts_with("user:") || text.starts_with("key:") => {
-                found.push(text.as_str())
-            }
+            Value::String(text) if audit::nameable(text) => found.push(text.as_str()),
             Value::Array(list) => left.extend(list),
             Value::Object(object) => left.extend(object.values()),
             _ => {}

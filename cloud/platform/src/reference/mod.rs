@@ -18,7 +18,7 @@ pub const CHANNEL: &str = "tracewright_reference";
 /// A row as plants should have it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// item, bom_line, order, operator, hold, reason, location.
+    /// item, bom_line, order, operator, hold, correction, reason, location.
     pub kind: String,
     /// Unique within tenant and kind; see [`row_id`].
     pub id: String,

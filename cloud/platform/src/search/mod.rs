@@ -118,22 +118,40 @@ pub struct Group {
 /// Those of the searchers.
 async fn find(state: &AppState, caller: &Caller, text: &str, limit: usize) -> Result<Vec<Group>, Problem> {
     let mut hits = commands::find(state, caller, text, limit);
-    let clean = !text.contains('\0') && text.chars().count() <= LONGEST;
-    if !text.is_empty() && clean {
-        let ask = Ask { state, caller, text, limit };
-        let found = state
-            .db
-            .tx(&caller.cx, async |tx| {
-                let mut found = Vec::new();
-                for searcher in &state.searchers {
-                    found.extend(searcher(tx, &ask).await?);
-                }
-                Ok::<_, Problem>(found)
-            })
-            .await?;
-        hits.extend(found);
-    }
+    hits.extend(hits_of(state, caller, text, limit).await?);
     Ok(grouped(hits))
+}
+
+/// What the parts have for a text, each where the caller may look, without pages and commands:
+/// for a page that did not find it where it looked itself.
+///
+/// # Errors
+/// Those of the searchers.
+pub async fn things(
+    state: &AppState,
+    caller: &Caller,
+    text: &str,
+    limit: usize,
+) -> Result<Vec<Group>, Problem> {
+    Ok(grouped(hits_of(state, caller, text.trim(), limit).await?))
+}
+
+async fn hits_of(state: &AppState, caller: &Caller, text: &str, limit: usize) -> Result<Vec<Hit>, Problem> {
+    let clean = !text.contains('\0') && text.chars().count() <= LONGEST;
+    if text.is_empty() || !clean {
+        return Ok(Vec::new());
+    }
+    let ask = Ask { state, caller, text, limit };
+    state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let mut found = Vec::new();
+            for searcher in &state.searchers {
+                found.extend(searcher(tx, &ask).await?);
+            }
+            Ok::<_, Problem>(found)
+        })
+        .await
 }
 
 fn grouped(hits: Vec<Hit>) -> Vec<Group> {

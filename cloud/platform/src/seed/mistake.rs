@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::differ::Differing;
 use super::read::MAX_FILE_BYTES;
 use crate::db::DbError;
+use crate::printable;
 use crate::tenancy::TokenError;
 
 /// One mistake in a file.
@@ -37,9 +38,11 @@ impl fmt::Display for Mistake {
         }
         write!(f, " ")?;
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            write!(f, "{}: ", printable(&self.path))?;
         }
-        f.write_str(&self.in_english())
+        // It may quote the file, in lines of its own.
+        let lines: Vec<String> = self.in_english().split('\n').map(printable).collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 

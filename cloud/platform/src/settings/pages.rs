@@ -19,7 +19,7 @@ use crate::plans::Denied;
 use crate::tenancy::config::LONGEST_NAME;
 use crate::web::fields::{Fields, Input};
 use crate::web::keys::KEY_MANAGE;
-use crate::web::{AppState, Caller, Client, Done, Problem, Shell, form, multipart, query, status_of};
+use crate::web::{AppState, Caller, Client, Done, Problem, Shell, form, kept, multipart, query, status_of};
 
 /// The field that the logo is sent in.
 const LOGO: &str = "logo";
@@ -92,7 +92,7 @@ pub(super) fn say(caller: &Caller, error: SettingsError) -> Result<Told, Problem
         }
         SettingsError::Denied(denied) => return Err(denied.into()),
         SettingsError::Secret(error) => return Err(Problem::internal(error)),
-        SettingsError::Db(error) => return Err(error.into()),
+        SettingsError::Db(error) => (Vec::new(), Some(kept(texts, error)?)),
     })
 }
 
@@ -153,15 +153,17 @@ async fn show_general(
     let known = state.db.system_tx(find).await?;
     let list = async |tx: &mut Tx| Ok::<_, DbError>(store::currencies(tx, caller.texts.lang).await?);
     let currencies = state.db.tx(&caller.cx, list).await?;
-    let (it, seen) = match typed {
-        Some((typed, seen)) => (General { code: known.code, ..typed }, seen),
-        None => {
-            let seen = known.seen();
-            (known, seen)
+    let failed = error.is_some() || !wrong.is_empty();
+    let form = |it: &General, seen: i32| general_fields(&caller.texts, it, seen, currencies.clone());
+    let stands = form(&known, known.seen());
+    let fields = match typed {
+        None => stands,
+        Some((typed, seen)) => {
+            let typed = General { code: known.code.clone(), ..typed };
+            let fields = form(&typed, seen).told(error).wrong(wrong);
+            if seen == known.seen() { fields } else { fields.overtaken(&stands) }
         }
     };
-    let failed = error.is_some() || !wrong.is_empty();
-    let fields = general_fields(&caller.texts, &it, seen, currencies).told(error).wrong(wrong);
     let view = GeneralPage { texts: &caller.texts, tabs: tabs(caller, "/settings"), fields, done };
     let shell = Shell::new(state, caller, caller.t("settings-title"), "/settings");
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
@@ -221,7 +223,7 @@ struct BrandPage<'a> {
     most_kb: usize,
 }
 
-fn colour_fields<'a>(texts: &'a Texts, it: &Settings) -> Fields<'a> {
+fn colour_fields<'a>(texts: &'a Texts, it: &TypedColours) -> Fields<'a> {
     Fields::new(texts, "/settings/brand", texts.t("people-save")).version(Some(it.version)).inputs([
         Input::text("primary_colour", texts.t("settings-primary"))
             .value(&it.primary_colour)
@@ -242,23 +244,32 @@ async fn show_brand(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
-    typed: Option<(String, String)>,
+    typed: Option<TypedColours>,
     (wrong, error): Told,
     done: bool,
 ) -> Result<Response, Problem> {
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::settings(tx).await?);
-    let mut it = state.db.tx(&caller.cx, look).await?;
-    if let Some((primary, accent)) = typed {
-        (it.primary_colour, it.accent_colour) = (primary, accent);
-    }
+    let it = state.db.tx(&caller.cx, look).await?;
+    let stands = TypedColours {
+        primary_colour: it.primary_colour.clone(),
+        accent_colour: it.accent_colour.clone(),
+        version: it.version,
+    };
     let failed = error.is_some() || !wrong.is_empty();
     let (of_logo, wrong): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|(field, _)| *field == LOGO);
+    let fields = colour_fields(&caller.texts, typed.as_ref().unwrap_or(&stands)).told(error).wrong(wrong);
+    let fields = match typed {
+        Some(typed) if typed.version != it.version => {
+            fields.overtaken(&colour_fields(&caller.texts, &stands))
+        }
+        _ => fields,
+    };
     let view = BrandPage {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/brand"),
         it: &it,
         logo_wrong: of_logo.into_iter().map(|(_, told)| told).collect(),
-        fields: colour_fields(&caller.texts, &it).told(error).wrong(wrong),
+        fields,
         done,
         most_kb: image::MOST_BYTES / 1024,
     };
@@ -293,16 +304,15 @@ async fn set_colours(
     sent: Result<Form<TypedColours>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
-    let TypedColours { primary_colour, accent_colour, version } = form(sent)?;
-    let colours = (primary_colour.as_str(), accent_colour.as_str());
-    let done = service::colours_set(&state.db, &caller.cx, colours, version).await;
+    let typed = form(sent)?;
+    let colours = (typed.primary_colour.as_str(), typed.accent_colour.as_str());
+    let done = service::colours_set(&state.db, &caller.cx, colours, typed.version).await;
     state.doors.forget(caller.cx.tenant);
     match done {
         Ok(()) => Ok(Redirect::to("/settings/brand?done=1").into_response()),
         Err(error) => {
             let told = say(&caller, error)?;
-            let typed = Some((primary_colour, accent_colour));
-            show_brand(&state, &caller, &headers, typed, told, false).await
+            show_brand(&state, &caller, &headers, Some(typed), told, false).await
         }
     }
 }
@@ -396,25 +406,28 @@ async fn show_addresses(
 ) -> Result<Response, Problem> {
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::settings(tx).await?);
     let it = state.db.tx(&caller.cx, look).await?;
-    let (typed, version) = typed.unwrap_or_else(|| (it.addresses.join("\n"), it.version));
+    let stands = (it.addresses.join("\n"), it.version);
+    let (typed, version) = typed.unwrap_or_else(|| stands.clone());
     let failed = error.is_some() || !wrong.is_empty();
     let texts = &caller.texts;
     let mut hint = texts.t("settings-networks-hint");
     if let Some(from) = client.0 {
         hint = format!("{hint} {}", texts.t1("settings-you", "address", from.to_canonical().to_string()));
     }
-    let input = Input::lines("addresses", texts.t("settings-networks"))
-        .value(typed)
-        .code()
-        .rows(8)
-        .longest(6000)
-        .placeholder("203.0.113.0/24\n2001:db8::/32")
-        .hint(hint);
-    let fields = Fields::new(texts, "/settings/addresses", texts.t("people-save"))
-        .version(Some(version))
-        .inputs([input])
-        .told(error)
-        .wrong(wrong);
+    let form = |addresses: &str, version: i32| {
+        let input = Input::lines("addresses", texts.t("settings-networks"))
+            .value(addresses)
+            .code()
+            .rows(8)
+            .longest(6000)
+            .placeholder("203.0.113.0/24\n2001:db8::/32")
+            .hint(hint.clone());
+        Fields::new(texts, "/settings/addresses", texts.t("people-save"))
+            .version(Some(version))
+            .inputs([input])
+    };
+    let fields = form(&typed, version).told(error).wrong(wrong);
+    let fields = if version == stands.1 { fields } else { fields.overtaken(&form(&stands.0, stands.1)) };
     let view = AddressesPage { texts, tabs: tabs(caller, "/settings/addresses"), fields, done };
     let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings")
         .under("/settings", caller.t("settings-title"));

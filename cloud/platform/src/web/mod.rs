@@ -73,6 +73,7 @@ pub(crate) use signin::{
     set_session, set_step, step_of, step_path,
 };
 pub use state::{AppState, Builder};
+pub use told::kept;
 pub(crate) use told::{Done, status_of};
 pub use version::{IfMatch, etag, not_modified};
 pub use within::beyond;

@@ -209,6 +209,14 @@ impl Problem {
         self
     }
 
+    /// Whether it is no mistake in what was sent, and a form that was is shown again as it
+    /// was typed ([`kept`](super::kept)): it is right as it is, a moment later, or over what
+    /// somebody else did meanwhile.
+    #[must_use]
+    pub fn keeps_form(&self) -> bool {
+        self.code == "tenant.moving" || self.code.ends_with(".stale")
+    }
+
     /// The key of the text that says this problem.
     #[must_use]
     pub fn text_key(&self) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::asked::{self, Asked, Place};
@@ -38,13 +39,17 @@ pub(super) struct Shown {
     pub stuck: Option<&'static str>,
     /// What the reader may do, and for whom.
     pub offer: Option<(Vec<Action>, Option<Uuid>)>,
+    /// Whether the reader was asked, and only learns what was decided: not what the document
+    /// has become since.
+    pub outcome_only: bool,
     pub history: Vec<Happened>,
     pub names: BTreeMap<Uuid, String>,
     pub roles: Roles,
 }
 
 /// An instance for `person`: whoever may see `all` of its plant, the starter, and those
-/// who are asked or had a part in it.
+/// who are asked or had a part in it. Who was asked when another decided learns what was
+/// decided, by whom and why.
 ///
 /// # Errors
 /// [`WorkflowError::NotFound`], also where it is not theirs to see.
@@ -56,9 +61,9 @@ pub(super) async fn instance(
     all: &(dyn Fn(Option<&str>) -> bool + Sync),
     now: DateTime<Utc>,
 ) -> Result<Shown, WorkflowError> {
-    let instance = instances::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
+    let mut instance = instances::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
     let definition = readable(tx, subjects, &instance).await?;
-    let history = instances::history(tx, id).await?;
+    let mut history = instances::history(tx, id).await?;
     let open = state_of(&instance) == State::PendingApproval;
     let (mut round, mut seats, mut asked_now) = (None, Vec::new(), Vec::new());
     let (mut stuck, mut offer) = (None, None);
@@ -80,7 +85,16 @@ pub(super) async fn instance(
         None => false,
     };
     if !may_see {
-        return Err(WorkflowError::NotFound);
+        let asked = match person {
+            Some(person) => was_asked(tx, &instance, person, now).await?,
+            None => None,
+        };
+        let until = asked.ok_or(WorkflowError::NotFound)?;
+        history.retain(|one| decides(&one.what) && until.is_none_or(|until| one.at <= until));
+        (round, stuck) = (None, None);
+        seats.clear();
+        asked_now.clear();
+        instance.document = Json::Object(serde_json::Map::new());
     }
     let mut people: Vec<Uuid> =
         history.iter().flat_map(|one| [one.person, one.on_behalf_of]).flatten().collect();
@@ -92,7 +106,8 @@ pub(super) async fn instance(
     }));
     let names = view::names(tx, people).await?;
     let roles = view::roles(tx).await?;
-    let detail = subjects.detail(&instance.subject_kind, &instance.document);
+    let detail =
+        if may_see { subjects.detail(&instance.subject_kind, &instance.document) } else { Detail::default() };
     Ok(Shown {
         instance,
         detail,
@@ -102,6 +117,7 @@ pub(super) async fn instance(
         asked: asked_now,
         stuck,
         offer,
+        outcome_only: !may_see,
         history,
         names,
         roles,
@@ -128,6 +144,29 @@ pub(super) async fn sees(
     let decider = reach.and_then(|reach| reach.at(&place).ok());
     // Who started it sees it in any case, so whether that one may decide does not matter.
     Ok(decider.is_some_and(|decider| rules::seat_for(&seats, &decider, instance.starter, true).is_ok()))
+}
+
+/// Until when somebody who was asked learns what was decided: until the last round ended in
+/// which they were, or without an end while it is open. `None` for who never was, or may no
+/// longer decide such documents.
+async fn was_asked(
+    tx: &mut Tx,
+    instance: &Instance,
+    person: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Option<DateTime<Utc>>>, DbError> {
+    let place = Place::of(instance.plant.as_deref(), &instance.document);
+    let reach = asked::reach(tx, person, now).await?;
+    let Some(decider) = reach.and_then(|reach| reach.at(&place).ok()) else { return Ok(None) };
+    let all = || [&decider.own].into_iter().chain(&decider.lent);
+    let roles: Vec<String> = all().flat_map(|authority| authority.roles.iter().cloned()).collect();
+    let people: Vec<Uuid> = all().map(|authority| authority.person).collect();
+    Ok(rounds::asked_last(tx, instance.instance_id, (&roles, &people)).await?)
+}
+
+/// Whether something that happened says what was decided.
+fn decides(what: &str) -> bool {
+    matches!(what, "approve" | "reject" | "send_back" | "cancelled") || what.starts_with("state-")
 }
 
 /// Whether the caller manages the workflows of an instance, by its plant.

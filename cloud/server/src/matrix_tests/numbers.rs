@@ -100,6 +100,15 @@ async fn numbers_of_a_plants_own_series_are_shown_there() {
     let (_, body) = office.call(&token, "GET", form, Nothing).await;
     assert!(body.contains("/00009"), "{body}");
 
+    // The next number by the series alone; without any the question says what it lacks.
+    let alone = "/api/v1/numbering/next?date=2026-05-01&series=N-VSK";
+    let (status, by_series) = office.call(&token, "GET", alone, Nothing).await;
+    let (_, by_all) = office.call(&token, "GET", next, Nothing).await;
+    assert_eq!((status, &by_series), (StatusCode::OK, &by_all));
+    let (status, body) = office.call(&token, "GET", "/api/v1/numbering/next?company=C1", Nothing).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    assert!(body.contains("\"kind\"") && !body.contains("\"company\""), "{body}");
+
     // They go where their series goes.
     let moved = "update document_series set plant = 'KOL' where series = 'N-VSK'".to_owned();
     run(&office, &[moved]).await;

@@ -9,18 +9,58 @@ use uuid::Uuid;
 use super::store::{self, LabelEvent, LabelRow, MOST_CHILDREN};
 use crate::explore::store::corrections;
 
-/// The label as JSON, or `None` when the cloud does not know it.
+/// The label as JSON, or `None` when the cloud does not know it. Where something that the
+/// asking agent told of it was corrected by another (the office), it says so: which of its
+/// events count as never done (`void`), and up to which event of that agent it takes all into
+/// account (`seen`), or that it does not yet (`behind`). An agent that has recorded nothing of
+/// the label since goes by it.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn answer(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Option<String>, sqlx::Error> {
+pub async fn answer(tx: &mut Tx, tenant: Uuid, asker: Uuid, key: i64) -> Result<Option<String>, sqlx::Error> {
+    // Before the label's own row, which must not be older than what is said of it.
+    let corrected = corrected(tx, tenant, asker, key).await?;
     let Some(label) = store::label(tx, tenant, key).await? else {
         return Ok(None);
     };
     let mut events = store::label_events(tx, tenant, key).await?;
     let void = corrections::void_of_keys(tx, &[key]).await?;
     events.retain(|event| !void.contains(&event.event_id));
-    Ok(Some(shape(key, &label, &events).to_string()))
+    let mut json = shape(key, &label, &events);
+    match corrected {
+        Corrected::Nothing => {}
+        Corrected::Behind => json["behind"] = true.into(),
+        Corrected::Since { void, seen } => (json["void"], json["seen"]) = (json!(void), json!(seen)),
+    }
+    Ok(Some(json.to_string()))
+}
+
+/// What is corrected by others of that which an agent told of a label.
+enum Corrected {
+    Nothing,
+    /// The label does not show yet all that was told of it.
+    Behind,
+    Since {
+        /// What counts as never done.
+        void: Vec<Uuid>,
+        /// The last that the agent told of it.
+        seen: Option<Uuid>,
+    },
+}
+
+async fn corrected(tx: &mut Tx, tenant: Uuid, agent: Uuid, key: i64) -> Result<Corrected, sqlx::Error> {
+    let mut void = store::corrected_by_others(tx, tenant, agent, key).await?;
+    if void.is_empty() {
+        return Ok(Corrected::Nothing);
+    }
+    let never = corrections::void_among(tx, &void).await?;
+    void.retain(|event| never.contains(event));
+    let seen = store::last_of_agent(tx, tenant, agent, key).await?;
+    // Last: what is named above shows in the label then.
+    match store::is_behind(tx, tenant, key).await? {
+        true => Ok(Corrected::Behind),
+        false => Ok(Corrected::Since { void, seen }),
+    }
 }
 
 fn shape(key: i64, label: &LabelRow, events: &[LabelEvent]) -> Value {

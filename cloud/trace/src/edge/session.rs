@@ -253,11 +253,11 @@ impl Session {
             M::Status(status) => self.status(status).await,
             M::KeptHold(kept) => self.kept_hold(&kept).await,
             M::LabelQuery(query) => {
-                let tenant = self.source.tenant;
+                let (tenant, agent) = (self.source.tenant, self.source.agent_id);
                 let db = self.shared.ingest.db();
                 let json = db
                     .ingest_tx::<_, IngestError, _>(&self.source.cx(), async |tx| {
-                        Ok(labels::answer(tx, tenant, query.key).await?)
+                        Ok(labels::answer(tx, tenant, agent, query.key).await?)
                     })
                     .await?;
                 let answer =

@@ -340,3 +340,73 @@ pub async fn label_events(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Vec<Lab
     events.reverse();
     Ok(events)
 }
+
+/// What an agent told of a label and another agent has corrected, whether or not the
+/// correction stands.
+pub async fn corrected_by_others(
+    tx: &mut Tx,
+    tenant: Uuid,
+    agent_id: Uuid,
+    key: i64,
+) -> Result<Vec<Uuid>, Error> {
+    sqlx::query_scalar!(
+        "select distinct e.event_id from event_subjects s \
+         join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
+             and e.seq = s.seq \
+         where s.tenant_id = $1 and s.key = $2 and s.agent_id = $3 and e.stage <> 36 \
+           and exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id \
+                       and c.agent_id <> $3) \
+         order by 1",
+        tenant,
+        key,
+        agent_id,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// The last event of an agent about a label, of those that an agent keeps as its last: labels
+/// printed, refusals, what was lost and a machine's readings beside the work are not.
+pub async fn last_of_agent(
+    tx: &mut Tx,
+    tenant: Uuid,
+    agent_id: Uuid,
+    key: i64,
+) -> Result<Option<Uuid>, Error> {
+    sqlx::query_scalar!(
+        "select e.event_id from event_subjects s \
+         join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
+             and e.seq = s.seq \
+         where s.tenant_id = $1 and s.key = $2 and s.agent_id = $3 and e.stage not in (0, 1, 2, 6, 37, 38) \
+           and not (e.stage in (16, 17) and e.action = 0 and e.machine <> '') \
+         order by s.epoch desc, s.seq desc limit 1",
+        tenant,
+        key,
+        agent_id,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Whether something that was told of a label, and may change it, does not show in its state yet:
+/// the last of what each stream told of it, since batches count in their order. A refusal may
+/// not: the scan that asks has made one.
+pub async fn is_behind(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<bool, Error> {
+    sqlx::query_scalar!(
+        "select exists (select from \
+             (select s.agent_id, s.epoch, max(s.seq) as seq from event_subjects s \
+              join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
+                  and e.seq = s.seq and e.stage not in (0, 1, 2, 6, 37, 38) \
+              where s.tenant_id = $1 and s.key = $2 group by s.agent_id, s.epoch) n \
+         cross join lateral (select b.batch_id from ingest_batches b \
+             where b.tenant_id = $1 and b.agent_id = n.agent_id and b.epoch = n.epoch \
+               and b.to_seq >= n.seq and b.from_seq <= n.seq order by b.to_seq limit 1) b \
+         where b.batch_id > coalesce((select c.through_batch from projection_cursors c \
+             where c.tenant_id = $1 and c.projection = $3), 0)) as \"behind!\"",
+        tenant,
+        key,
+        crate::projection::PROJECTION,
+    )
+    .fetch_one(tx.conn())
+    .await
+}

@@ -174,13 +174,10 @@ async fn known(tx: &mut Tx, detail: &Value) -> Result<bool, Problem> {
     Ok(unknown.map_err(platform::db::DbError::from)?.is_empty())
 }
 
-/// A text of at most so many bytes, cut between two characters. Pure.
+/// A text of at most so many characters. Pure.
 fn shortened(text: &str, most: usize) -> String {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].trim_end().to_owned()
+    let cut: String = text.chars().take(most).collect();
+    cut.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -199,9 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_cut_between_characters() {
+    fn a_text_is_cut_by_characters() {
         assert_eq!(shortened("abc", 200), "abc");
-        assert_eq!(shortened("कखग", 4), "क");
+        assert_eq!(shortened("कखग", 2), "कख");
         assert_eq!(shortened("ab cd", 3), "ab");
     }
 }

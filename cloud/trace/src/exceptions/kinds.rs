@@ -82,7 +82,7 @@ const OF_A_LOSS: &[Choice] = &[LOST, HANDLED];
 pub type Kind = (&'static str, &'static [Choice]);
 
 /// Every kind that the product opens.
-pub const KINDS: [Kind; 37] = [
+pub const KINDS: [Kind; 38] = [
     ("uid.consumed_twice", OF_TWO_FACTS),
     ("uid.used_after_consumed", OF_TWO_FACTS),
     ("uid.used_after_scrap", OF_TWO_FACTS),
@@ -93,6 +93,7 @@ pub const KINDS: [Kind; 37] = [
     ("uid.dispatched_rejected", OF_TWO_FACTS),
     ("uid.dispatched_twice", OF_TWO_FACTS),
     ("uid.packed_twice", OF_TWO_FACTS),
+    ("uid.inside_itself", OF_TWO_FACTS),
     ("uid.overdrawn", OF_TWO_FACTS),
     ("uid.taken_out_of_nothing", OF_A_FACT),
     ("uid.delivered_unsent", OF_A_FACT),

@@ -146,6 +146,7 @@ mod tests {
             at: chrono::DateTime::UNIX_EPOCH,
             plant: "KOL".into(),
             quantity: quantity.map(Decimal::from),
+            returned: false,
         };
         for unseen in [Some(3), None] {
             let mut amounts = amounts(&[(2, unseen), (1, Some(5))]);

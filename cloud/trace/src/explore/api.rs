@@ -119,7 +119,13 @@ pub fn operations() -> Vec<Operation> {
             .takes::<Release>()
             .answers::<Held>()
             .fails(400, "hold.reason", "No reason, or too long a one.")
-            .fails(409, "hold.released", "It is released already."),
+            .fails(409, "hold.released", "It is released already.")
+            .fails(
+                409,
+                "hold.of_recall",
+                "It is the hold of a recall in force, whose number is not said in `recall`: what it \
+                 holds is recalled, and would be free.",
+            ),
     ];
     [group("Trace", traces), group("Holds", holds)].concat()
 }
@@ -367,6 +373,10 @@ struct Release {
     /// Why.
     #[schema(max_length = 200)]
     reason: String,
+    /// Of the hold of a recall in force the number of that recall: said expressly that what is
+    /// recalled is set free. Of other holds it says nothing.
+    #[schema(max_length = 100)]
+    recall: String,
 }
 
 async fn release_hold(
@@ -379,8 +389,7 @@ async fn release_hold(
 ) -> Result<Json<Held>, Problem> {
     caller.require_somewhere(&HOLD_RELEASE)?;
     let why = json_or_default(&headers, sent)?;
-    Ok(Json(
-        holding::release(&state.db, &caller.at(&HOLD_RELEASE), &committed, id, &why.reason, Utc::now())
-            .await?,
-    ))
+    let asked = holding::Release { hold_id: id, reason: &why.reason, recall: &why.recall };
+    let cx = caller.at(&HOLD_RELEASE);
+    Ok(Json(holding::release(&state.db, &cx, &committed, asked, Utc::now()).await?))
 }

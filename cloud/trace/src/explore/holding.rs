@@ -103,6 +103,9 @@ pub enum HoldingError {
     /// The hold itself.
     #[error(transparent)]
     Hold(#[from] HoldError),
+    /// It is of a recall in force, which the caller did not name.
+    #[error("the hold is of recall {0} in force: name that number to release it all the same")]
+    OfRecall(String),
     /// It holds units at plants where the caller may not release.
     #[error("the hold stands on units of other plants too, where you may not release")]
     Elsewhere,
@@ -119,6 +122,10 @@ impl From<HoldingError> for Problem {
         match error {
             HoldingError::Trace(error) => error.into(),
             HoldingError::Elsewhere => Self::new(axum::http::StatusCode::FORBIDDEN, "hold.elsewhere", ""),
+            HoldingError::OfRecall(_) => {
+                let told = error.to_string();
+                Self::conflict("hold.of_recall", told.clone()).field("recall", told)
+            }
             HoldingError::Hold(HoldError::Db(error)) => error.into(),
             HoldingError::Hold(HoldError::Ingest(error)) => Self::internal(error),
             HoldingError::Hold(error) => {
@@ -201,8 +208,20 @@ pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
     Ok(Scope::Lot { lot, descendants, deliveries })
 }
 
+/// A release as it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Release<'a> {
+    /// The hold.
+    pub hold_id: Uuid,
+    /// Why.
+    pub reason: &'a str,
+    /// The number of the recall in force whose hold it is, said by whoever knows that what is
+    /// freed is recalled; empty where they do not.
+    pub recall: &'a str,
+}
+
 /// Releases a hold and tells the plants, with a reason. All that it holds must be at plants of the
-/// caller's.
+/// caller's; the hold of a recall in force is released for who names that recall.
 ///
 /// # Errors
 /// [`HoldingError`].
@@ -210,8 +229,7 @@ pub async fn release(
     db: &Db,
     cx: &Cx,
     committed: &Committed,
-    hold_id: Uuid,
-    reason: &str,
+    Release { hold_id, reason, recall }: Release<'_>,
     now: DateTime<Utc>,
 ) -> Result<Held, HoldingError> {
     if reason.trim().is_empty() {
@@ -226,6 +244,10 @@ pub async fn release(
                     (true, true) => return Err(HoldingError::Elsewhere),
                     (false, _) => return Err(HoldError::NotFound.into()),
                 }
+            }
+            let of = holds::store::one::of_recall(tx, hold_id).await.map_err(TraceError::from)?;
+            if let Some(of) = of.filter(|of| of.in_force && of.number != recall.trim()) {
+                return Err(HoldingError::OfRecall(of.number));
             }
             Ok::<_, HoldingError>(holds::release(tx, hold_id, reason, now).await?)
         })

@@ -30,8 +30,14 @@ pub mod text;
 pub mod walk;
 
 #[cfg(test)]
+mod ends_tests;
+#[cfg(test)]
 pub(crate) mod plan_tests;
 #[cfg(test)]
 mod taken_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timeline_tests;
+#[cfg(test)]
+mod within_tests;

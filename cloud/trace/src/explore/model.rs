@@ -390,6 +390,10 @@ pub struct WalkNode {
     pub quality: &'static str,
     /// Custody state.
     pub custody: &'static str,
+    /// Why it is held now, a reason for each hold on it, the oldest first; empty where nothing
+    /// holds it. Of a UID that is not, and was not, at a plant of the caller's it is not told.
+    /// What is held is not free to use, whatever `quality` says.
+    pub holds: Vec<String>,
     /// It goes on from here, within or beyond the depth.
     pub more: bool,
     /// Lies on a cycle.
@@ -498,8 +502,8 @@ pub struct InspectionRef {
     pub event_id: Uuid,
 }
 
-/// Where a forward walk ends: each UID reached counts once, by where the
-/// outermost thing around it is.
+/// Where a forward walk ends: each UID reached is told once, by where the outermost thing
+/// around it is; the goods among them count once, as in recalls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Destinations {
     /// Sent to customers.
@@ -537,9 +541,14 @@ pub struct Pile {
     pub plant: String,
     /// Item code.
     pub item: String,
-    /// How many labels.
+    /// How many labels, …
     pub labels: usize,
-    /// Their quantity; a label without one counts 1.
+    /// … how many of them are built into others that are told here, …
+    pub built_in: usize,
+    /// … and how many are packages of others that are told here.
+    pub packages: usize,
+    /// The quantity of goods, each once, as recalls count: what is built into others, and a
+    /// package, has none of its own. A label without a quantity counts 1.
     pub quantity: Decimal,
     /// Base unit.
     pub unit: String,
@@ -565,7 +574,8 @@ pub struct DispatchRef {
 /// A page of search results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Found {
-    /// What the code itself stands for besides units; on the first page only.
+    /// What the code itself stands for besides units, and where nothing is found by it the
+    /// customers and people who are called so; on the first page only.
     pub leads: Vec<super::places::Lead>,
     /// Results, best kind first.
     pub hits: Vec<Hit>,

@@ -257,6 +257,8 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
                 let page =
                     places::passes_in(tx, (who, code, ""), (now - day * 14, now), &second, now).await?;
                 assert_eq!(page.passes.len(), 50);
+                let page = places::passes_in(tx, (who, code, ""), (now, now + day), &first, now).await?;
+                assert!(page.passes.is_empty() && page.last_before.is_some());
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{who:?}");
             }
             let lot: uuid::Uuid = sqlx::query_scalar("select md5('lot7')::uuid").fetch_one(tx.conn()).await?;
@@ -269,19 +271,28 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             let after = page.next_orders.unwrap_or_default();
             let page = places::customer_in(tx, "C-7", &after, &second, now).await?;
             assert_eq!((page.orders.len(), page.passes.len()), (50, 50));
+            // One that the masters do not have is known by what was ordered and sent.
+            let page = places::customer_in(tx, "C-8", "", &first, now).await?;
+            assert_eq!((page.name.as_str(), page.orders.len(), page.passes.len()), ("", 50, 50));
+            assert_eq!(places::customer_in(tx, "C-99", "", &first, now).await.unwrap_err().status(), 404);
             assert_eq!(offences(tx).await?, Vec::<String>::new(), "places");
-            for code in ["HEAT-7", "O-7", "C-7", "m7", "op7", "NOTHING"] {
+            for code in ["HEAT-7", "O-7", "C-7", "C-8", "m7", "op7", "NOTHING"] {
                 let leads = places::leads_in(tx, code).await?;
                 assert_eq!(leads.is_empty(), code == "NOTHING", "{code}");
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{code}");
             }
+            assert_eq!(places::named_in(tx, "custom").await?.len(), 1);
+            assert_eq!(search::search_in(tx, "nobody is called so", None, 50).await?.leads, []);
+            assert_eq!(offences(tx).await?, Vec::<String>::new(), "names");
             for direction in [Direction::Backward, Direction::Forward] {
                 let wish = picture::Wish::default();
                 picture::picture_in(tx, &Genealogy::default(), &uid("KOL", "RM", 20), direction, &wish, now)
                     .await?;
             }
-            compare::compare_in(tx, &Genealogy::default(), &uid("KOL", "RM", 20), &uid("KOL", "RM", 30), now)
-                .await?;
+            let (one, other) = (uid("KOL", "RM", 20), uid("KOL", "RM", 120));
+            let found = compare::compare_in(tx, &Genealogy::default(), &one, &other, now).await?;
+            let facts = found.comparison.sections.iter().flat_map(|section| &section.facts);
+            assert!(facts.filter(|fact| fact.part.is_some()).count() >= 9, "nine parts of the same items");
             report::report_in(tx, &Genealogy::default(), &uid("KOL", "RM", 20), now).await?;
             assert_eq!(offences(tx).await?, Vec::<String>::new(), "picture, comparison and report");
             Ok(())

@@ -128,8 +128,8 @@ fn facts(report: &Report, reader: &Reader<'_>) -> Vec<(String, String)> {
     fact("where", joined(&[&trace.plant, &trace.state.location]));
     fact("order", trace.state.order.clone());
     let state = &trace.state;
-    let states = [("life", &state.life), ("quality", &state.quality), ("custody", &state.custody)];
-    fact("status", states.map(|(prefix, state)| say::name(reader.texts, prefix, state)).join(", "));
+    let states = (state.life.as_str(), state.quality.as_str(), state.custody.as_str());
+    fact("status", say::states(reader.texts, states, !state.holds.is_empty()));
     for hold in &state.holds {
         let reason = reader.words.reason(reader.texts, &hold.reason);
         fact("held", joined(&["■", &reason, &reader.time(&hold.placed_at, "")]));
@@ -234,14 +234,13 @@ fn units(walk: &Walk, reader: &Reader<'_>) -> Value {
     if walk.nodes.len() <= FEW {
         let columns = [("level", 2), ("by-uid", 9), ("item", 4), ("lot", 4), ("place", 4), ("status", 5)];
         let row = |node: &WalkNode| {
-            let states = [("life", node.life), ("quality", node.quality)];
             vec![
                 node.level.to_string(),
                 node.uid.clone(),
                 node.item.clone(),
                 joined(&[&node.supplier_lot, &node.supplier]),
                 joined(&[&node.plant, &node.location]),
-                states.map(|(prefix, state)| say::name(texts, prefix, state)).join(", "),
+                status(node, reader),
             ]
         };
         return reader.table(title, Vec::new(), &columns, walk.nodes.iter().map(row).collect());
@@ -251,6 +250,7 @@ fn units(walk: &Walk, reader: &Reader<'_>) -> Value {
         ("kind", 2),
         ("item", 6),
         ("pieces", 3),
+        ("held", 3),
         ("quality-rejected", 3),
         ("life-scrapped", 3),
     ];
@@ -262,11 +262,23 @@ fn units(walk: &Walk, reader: &Reader<'_>) -> Value {
                 Shape::Others => texts.count("trace-picture-items", node.groups),
                 _ => node.item,
             };
-            let counts = [node.count, node.rejected, node.scrapped].map(told);
+            let counts = [node.count, node.held, node.rejected, node.scrapped].map(told);
             [node.level.to_string(), node.kind, item].into_iter().chain(counts).collect()
         })
         .collect();
     reader.table(title, vec![reader.t("report-grouped")], &columns, rows)
+}
+
+/// In which state a unit is, and why it is held.
+fn status(node: &WalkNode, reader: &Reader<'_>) -> String {
+    let texts = reader.texts;
+    let mut said = vec![say::name(texts, "life", node.life)];
+    if say::quality_counts((node.life, node.quality), !node.holds.is_empty()) {
+        said.push(say::name(texts, "quality", node.quality));
+    }
+    let why = node.holds.iter().map(|reason| reader.words.reason(texts, reason));
+    said.extend(why.map(|why| format!("■ {}: {why}", reader.t("held"))));
+    said.join(", ")
 }
 
 /// Units of one item at one level together, the small groups of a level as others.
@@ -280,7 +292,7 @@ fn grouped(nodes: &[WalkNode]) -> Vec<super::picture::Node> {
             kind: node.kind.clone(),
             item: node.item.clone(),
             plant: node.plant.clone(),
-            held: false,
+            held: !node.holds.is_empty(),
             rejected: node.quality == "rejected",
             scrapped: node.life == "scrapped",
             cyclic: node.cycle,
@@ -334,8 +346,7 @@ fn destinations(report: &Report, reader: &Reader<'_>) -> Option<Value> {
     }
     for (key, piles) in crate::pages::trace::piles(found) {
         rows.extend(piles.iter().map(|pile| {
-            let amount = reader.amount(Some(&pile.quantity), &pile.unit);
-            let details = format!("{}, {amount}", texts.count("trace-labels", pile.labels));
+            let details = say::pile(texts, reader.words, pile);
             vec![texts.t(key), pile.plant.clone(), pile.item.clone(), details]
         }));
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::model::{Destinations, EventView, Sources, Walk};
 use super::report::{Report, ends_cut, is_cut};
+use crate::pages::say;
 use crate::pages::words::Words;
 
 /// A spreadsheet's numbers hold every decimal of fifteen digits.
@@ -26,12 +27,12 @@ struct Reader<'a> {
 }
 
 /// A text, as a cell that no spreadsheet takes for a formula.
-fn cell(text: &str) -> Value {
+pub(crate) fn cell(text: &str) -> Value {
     harmless(text.to_owned()).into()
 }
 
 /// A number; one of more digits than a spreadsheet keeps stays a text.
-fn number(value: Decimal) -> Value {
+pub(crate) fn number(value: Decimal) -> Value {
     let value = value.normalize();
     match value.to_f64() {
         Some(number) if value.mantissa().unsigned_abs() <= EXACT => number.into(),
@@ -60,6 +61,20 @@ impl Reader<'_> {
         } else {
             self.texts.or(&format!("trace-{prefix}-{code}"), code).into()
         }
+    }
+
+    /// The quality of a unit, where it says anything of one that is in this life and held.
+    fn quality(&self, (life, quality): (&str, &str), held: bool) -> Value {
+        if say::quality_counts((life, quality), held) { self.name("quality", quality) } else { Value::Null }
+    }
+
+    /// Why a unit is held; nothing where it is not.
+    fn holds(&self, holds: &[String]) -> Value {
+        if holds.is_empty() {
+            return Value::Null;
+        }
+        let reasons: Vec<_> = holds.iter().map(|reason| self.words.reason(self.texts, reason)).collect();
+        cell(&format!("■ {}", reasons.join(", ")))
     }
 }
 
@@ -130,12 +145,14 @@ fn unit(report: &Report, reader: &Reader<'_>) -> WorkSheet {
     say("trace-plant", cell(&trace.plant));
     say("trace-place", cell(&trace.state.location));
     say("trace-order", cell(&trace.state.order));
-    for (prefix, state) in
-        [("life", &trace.state.life), ("quality", &trace.state.quality), ("custody", &trace.state.custody)]
-    {
-        say("trace-status", reader.name(prefix, state));
-    }
-    for hold in &trace.state.holds {
+    let state = &trace.state;
+    say("trace-status", reader.name("life", &state.life));
+    say(
+        "trace-status",
+        reader.quality((state.life.as_str(), state.quality.as_str()), !state.holds.is_empty()),
+    );
+    say("trace-status", reader.name("custody", &state.custody));
+    for hold in &state.holds {
         say("trace-held", cell(&words.reason(texts, &hold.reason)));
     }
     say("trace-report-made", reader.time(report.made_at));
@@ -240,7 +257,7 @@ fn readings(events: &[EventView], reader: &Reader<'_>) -> WorkSheet {
     sheet(reader, "trace-readings", &READINGS, rows)
 }
 
-const WALK: [&str; 12] = [
+const WALK: [&str; 13] = [
     "trace-level",
     "trace-by-uid",
     "trace-item",
@@ -253,6 +270,7 @@ const WALK: [&str; 12] = [
     "trace-status",
     "trace-quality",
     "trace-custody",
+    "trace-held",
 ];
 
 fn walk(walk: &Walk, reader: &Reader<'_>, name: &str) -> WorkSheet {
@@ -271,8 +289,9 @@ fn walk(walk: &Walk, reader: &Reader<'_>, name: &str) -> WorkSheet {
                 decimal(node.quantity),
                 cell(reader.words.unit(&node.unit)),
                 reader.name("life", node.life),
-                reader.name("quality", node.quality),
+                reader.quality((node.life, node.quality), !node.holds.is_empty()),
                 reader.name("custody", node.custody),
+                reader.holds(&node.holds),
             ]
         })
         .collect();
@@ -352,7 +371,7 @@ fn sources(found: Option<&Sources>, reader: &Reader<'_>) -> WorkSheet {
     sheet(reader, "trace-ends-sources", &SOURCES, rows.into_iter().map(|row| row.0).collect())
 }
 
-const DESTINATIONS: [&str; 10] = [
+const DESTINATIONS: [&str; 12] = [
     "trace-kind",
     "trace-plant",
     "trace-code",
@@ -363,6 +382,8 @@ const DESTINATIONS: [&str; 10] = [
     "trace-pieces",
     "trace-quantity",
     "trace-unit",
+    "trace-pieces-built-in",
+    "trace-pieces-packages",
 ];
 
 fn destinations(found: Option<&Destinations>, reader: &Reader<'_>) -> WorkSheet {
@@ -379,7 +400,7 @@ fn destinations(found: Option<&Destinations>, reader: &Reader<'_>) -> WorkSheet 
                 reader.time(one.at),
                 cell(&one.location),
             ];
-            sent.into_iter().chain(nothing(3)).collect()
+            sent.into_iter().chain(nothing(5)).collect()
         }));
         for (key, piles) in [
             ("trace-ends-stock", &found.stock),
@@ -391,7 +412,11 @@ fn destinations(found: Option<&Destinations>, reader: &Reader<'_>) -> WorkSheet 
             rows.extend(piles.iter().map(|pile| {
                 let there = [reader.t(key), cell(&pile.plant), cell(&pile.item)];
                 let many = [pile.labels.into(), number(pile.quantity), cell(reader.words.unit(&pile.unit))];
-                there.into_iter().chain(nothing(4)).chain(many).collect()
+                let once = [pile.built_in, pile.packages].map(|count| match count {
+                    0 => Value::Null,
+                    count => count.into(),
+                });
+                there.into_iter().chain(nothing(4)).chain(many).chain(once).collect()
             }));
         }
         for (key, count) in [("trace-life-consumed", found.consumed), ("trace-life-scrapped", found.scrapped)]

@@ -41,7 +41,8 @@ impl By {
 /// What matches, without how far that reaches.
 #[derive(Debug, Default)]
 pub struct Matches {
-    /// What the code itself stands for besides units; on the first page only.
+    /// What the code itself stands for besides units, and where nothing does who is called so; on
+    /// the first page only.
     pub leads: Vec<Lead>,
     /// Results, best kind first.
     pub hits: Vec<Hit>,
@@ -97,7 +98,7 @@ pub async fn search_in(
     }
     let (from_kind, mut place) = cursor(after)?;
     let own = own_code(tx).await?;
-    let leads = if after.is_none() { places::leads_in(tx, query).await? } else { Vec::new() };
+    let mut leads = if after.is_none() { places::leads_in(tx, query).await? } else { Vec::new() };
     let mut hits = Vec::new();
     for (number, by) in ALL.into_iter().enumerate().skip(from_kind) {
         let room = limit - hits.len();
@@ -124,6 +125,10 @@ pub async fn search_in(
         if more {
             return Ok(Matches { leads, hits, next: last });
         }
+    }
+    // What is no code may be a name.
+    if after.is_none() && leads.is_empty() && hits.is_empty() {
+        leads = places::named_in(tx, query).await?;
     }
     Ok(Matches { leads, hits, next: None })
 }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::code::{self, Code};
 use super::error::TraceError;
 use super::model::{
-    AgentView, CurrentTo, EventView, Item, Lot, PlantBehind, Relative, StateView, Trace, Whereabouts,
+    AgentView, CurrentTo, EventView, Item, LifecycleEntry, Lot, PlantBehind, Relative, StateView, Trace,
+    Whereabouts,
 };
 use super::order::Stamp;
 use super::store::label::{self, Place, Registered, RelativeRow};
@@ -199,18 +200,12 @@ pub async fn trace_page_in(
     let current_to = label::current_to(tx).await?;
     let through = label::projected_to(tx, PROJECTION).await?;
     let registered = label::registered(tx, &[key]).await?.into_iter().next();
-    let stays = stays::around(tx, key).await?;
-    let (mut events, next) = label::events(tx, key, &stays, after.as_ref(), most).await?;
+    let Past { lifecycle, mut events, next, more_readings } =
+        life_in(tx, resolved.tenant, key, (after.as_ref(), most)).await?;
     if registered.is_none() && events.is_empty() {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
     let plants = tx.plants().clone();
-    let own: Vec<_> = events.iter().filter(|event| plants.has(&event.plant)).cloned().collect();
-    let mut readings = label::readings(tx, &own).await?;
-    stays::keep(&mut readings, &own, &stays);
-    let by_clock = stays::by_clock(&events, &stays);
-    scope::limit_events(&mut events, &plants);
-    let more_readings = cut(&mut readings, label::MOST_READINGS);
     let lot = match registered.as_ref().and_then(|row| row.lot_id) {
         Some(id) => label::lots(tx, &[id]).await?.into_iter().next(),
         None => None,
@@ -236,13 +231,7 @@ pub async fn trace_page_in(
     let whereabouts = whereabouts(tx, resolved.tenant, key).await?;
 
     let tenant = resolved.tenant;
-    readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
     let events_next = next.as_ref().map(place_text);
-    let (lifecycle, mut events) = history::tell(tenant, key, events, readings);
-    for event in &mut events {
-        let stamp = Stamp { agent: event.agent, epoch: event.epoch, seq: event.seq };
-        event.by_clock = by_clock.contains(&stamp);
-    }
     say_why(tx, &mut events).await?;
     let mut state = state_view(tenant, registered.as_ref());
     state.holds = holds;
@@ -271,6 +260,48 @@ pub async fn trace_page_in(
     };
     scope::limit_trace(&mut trace, &plants);
     Ok(trace)
+}
+
+/// What happened to a UID, or a page of it, as it is told to the caller.
+#[derive(Debug)]
+pub(super) struct Past {
+    /// In the specification's form.
+    pub lifecycle: Vec<LifecycleEntry>,
+    /// In full, with readings.
+    pub events: Vec<EventView>,
+    /// Where the next page begins.
+    pub next: Option<Place>,
+    /// There are more readings than a page has.
+    pub more_readings: bool,
+}
+
+/// What happened to a UID after a place, at most so many events (and on the first page the
+/// births and receipts all the same).
+///
+/// # Errors
+/// The database.
+pub(super) async fn life_in(
+    tx: &mut Tx,
+    tenant: TenantCode,
+    key: i64,
+    (after, most): (Option<&Place>, i64),
+) -> Result<Past, TraceError> {
+    let stays = stays::around(tx, key).await?;
+    let (mut rows, next) = label::events(tx, key, &stays, after, most).await?;
+    let plants = tx.plants().clone();
+    let own: Vec<_> = rows.iter().filter(|row| plants.has(&row.plant)).cloned().collect();
+    let mut readings = label::readings(tx, &own).await?;
+    stays::keep(&mut readings, &own, &stays);
+    let by_clock = stays::by_clock(&rows, &stays);
+    scope::limit_events(&mut rows, &plants);
+    let more_readings = cut(&mut readings, label::MOST_READINGS);
+    readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
+    let (lifecycle, mut events) = history::tell(tenant, key, rows, readings);
+    for event in &mut events {
+        let stamp = Stamp { agent: event.agent, epoch: event.epoch, seq: event.seq };
+        event.by_clock = by_clock.contains(&stamp);
+    }
+    Ok(Past { lifecycle, events, next, more_readings })
 }
 
 /// Acts by which something leaves a plant.

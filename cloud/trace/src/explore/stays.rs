@@ -315,6 +315,8 @@ async fn stays(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<Stay>, Error> 
             at: row.occurred_at,
             plant: String::new(),
             quantity: None,
+            // What ended it is all the same to where it was.
+            returned: false,
         });
     }
     Ok(pair(&turns))
@@ -343,6 +345,7 @@ mod tests {
             at: at(minute),
             plant: String::new(),
             quantity: None,
+            returned: false,
         };
         told.iter().map(turn).collect()
     }

@@ -61,7 +61,8 @@ fn told(other: &str, direction: Direction, kind: i16, told: &[Told]) -> Vec<Take
             by_clock: story.by_clock,
         }
     };
-    let ended = story.stays.iter().filter_map(|stay| Some(one(Some(stay.put_in), stay.taken_out?)));
+    let stays = story.stays.iter().chain(&story.again);
+    let ended = stays.filter_map(|stay| Some(one(Some(stay.put_in), stay.taken_out?)));
     ended.chain(story.unseen.iter().map(|&at| one(None, at))).collect()
 }
 
@@ -76,8 +77,11 @@ pub(super) async fn amounts_now(tx: &mut Tx, links: Vec<(Between, &mut Amounts)>
     for (link, told) in store::turns(tx, &between).await? {
         let Some(amounts) = parted.get_mut(&link) else { continue };
         let turns: Vec<Turn> = told.into_iter().map(|told| told.turn).collect();
-        for unseen in fold(&turns).unseen {
-            amounts.leave_out(&turns[unseen]);
+        let story = fold(&turns);
+        // What was out already was not taken out again.
+        let again = story.again.iter().filter_map(|stay| stay.taken_out);
+        for nothing in story.unseen.iter().copied().chain(again) {
+            amounts.leave_out(&turns[nothing]);
         }
     }
     Ok(())

@@ -107,12 +107,26 @@ async fn what_comes_back_without_its_package_is_in_it_no_longer() {
     let told: Vec<_> = trace.taken_out.iter().map(|one| (one.event_id, one.put_in_at.is_some())).collect();
     assert_eq!(told, [(back, true)]);
     assert_eq!(site.ask("select kind from exceptions where kind like 'uid.%'").await, "");
+    // Booked out of the package afterwards, it is out of what it was seen going into.
+    let booked = site.say("KOL", packing(Action::Delete, &unit, &package, 6));
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, [key(&other)]);
+    let trace = service::trace(&site.db.db, &site.cx(), &unit, Utc::now()).await.unwrap();
+    let mut told: Vec<_> = trace.taken_out.iter().map(|one| (one.event_id, one.put_in_at)).collect();
+    told.sort_by_key(|(event, _)| *event != back);
+    let put_in = told[0].1;
+    assert!(put_in.is_some());
+    assert_eq!(told, [(back, put_in), (booked, put_in)]);
+    // That never was.
+    site.say("KOL", event(Stage::Correct, &clock(7)).corrects(booked));
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, [key(&other)]);
     // It never did: it is in there still.
-    site.say("VSK", event(Stage::Correct, &clock(6)).corrects(back));
+    site.say("VSK", event(Stage::Correct, &clock(8)).corrects(back));
     site.settle().await;
     assert_eq!(by_both(&site, &genealogy, &package).await, [key(&unit), key(&other)]);
     // With the package it stays in there.
-    let both = event(Stage::Return, &clock(7)).part(&package, Role::Subject).part(&other, Role::Subject);
+    let both = event(Stage::Return, &clock(9)).part(&package, Role::Subject).part(&other, Role::Subject);
     site.say("VSK", both);
     site.settle().await;
     assert_eq!(by_both(&site, &genealogy, &package).await, [key(&unit), key(&other)]);

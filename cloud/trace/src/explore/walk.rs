@@ -18,10 +18,11 @@ use super::model::{
 use super::service::{behind, resolve, uid_text};
 use super::store::label::{self, Registered};
 use super::store::walk as store;
-use super::store::{along, corrections};
+use super::store::{along, corrections, picture};
 use super::{around, names, scope, stays, taken};
 use crate::genealogy::{Genealogy, Mode};
 use crate::projection::state::{Custody, Life, Quality, in_work};
+use crate::recalls;
 
 /// Deepest walk that may be asked for.
 pub const MOST_DEPTH: i32 = 100;
@@ -279,6 +280,10 @@ pub(super) async fn describe(
         links.iter().filter(|link| link.open).map(|link| (link.from, link.to, link.kind)).collect();
     let open = amounts.iter_mut().filter(|(link, _)| open.contains(*link));
     taken::amounts_now(tx, open.map(|(link, amounts)| (*link, amounts)).collect()).await?;
+    let mut holds: HashMap<i64, Vec<String>> = HashMap::new();
+    for (key, reason) in picture::holding(tx, &keys).await? {
+        holds.entry(key).or_default().push(reason);
+    }
     let mut nodes = Vec::with_capacity(page.len());
     let mut edges = Vec::new();
     for &(level, key) in page {
@@ -306,6 +311,7 @@ pub(super) async fn describe(
                 .and_then(|row| Custody::from_number(row.custody))
                 .unwrap_or(Custody::Location)
                 .name(),
+            holds: holds.remove(&key).unwrap_or_default(),
             more: graph.more.contains(&key),
             cycle: graph.cyclic.contains(&key),
         });
@@ -348,12 +354,14 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64], most: i64) -> Re
         lots.iter().map(|lot| lot.supplier.clone()).filter(|supplier| !supplier.is_empty()).collect();
     let void = corrections::void_of_keys(tx, keys).await?;
     let beside = around::around(tx, keys, most).await?;
-    let mut machines = both(store::machines(tx, keys, &void, most).await?, beside.machines);
+    let containers = store::containers(tx, keys).await?;
+    let own = store::Own { keys, containers: &containers, void: &void };
+    let mut machines = both(store::machines(tx, own, most).await?, beside.machines);
     cut_at_most(&mut machines, most, &mut cut);
-    let mut operators = both(store::operators(tx, keys, &void, most).await?, beside.operators);
+    let mut operators = both(store::operators(tx, own, most).await?, beside.operators);
     cut_at_most(&mut operators, most, &mut cut);
-    let (readings, readings_outside) = store::readings_count(tx, keys, &void).await?;
-    let mut outside = store::readings_outside(tx, keys, &void, most).await?;
+    let (readings, readings_outside) = store::readings_count(tx, own).await?;
+    let mut outside = store::readings_outside(tx, own, most).await?;
     outside.extend(beside.outside);
     outside.sort_by_key(|reading| reading.taken_at);
     cut_at_most(&mut outside, most, &mut cut);
@@ -433,7 +441,7 @@ async fn destinations(
 ) -> Result<Destinations, TraceError> {
     let rows: HashMap<i64, Registered> =
         label::registered(tx, keys).await?.into_iter().map(|row| (row.key, row)).collect();
-    let mut found = sort_by_place(&rows);
+    let mut found = sort_by_place(&rows, packed, &built_in(tx, &rows).await?);
     let goods: Vec<i64> = keys.iter().copied().filter(|key| !packed.contains(key)).collect();
     let mut around = stays::around_all(tx, &goods).await?;
     let own: HashSet<i64> = goods.iter().copied().collect();
@@ -459,9 +467,36 @@ async fn destinations(
     Ok(found)
 }
 
-/// Counts each UID by where the outermost thing around it is. Pure.
-fn sort_by_place(rows: &HashMap<i64, Registered>) -> Destinations {
-    type Piles = BTreeMap<(String, String, String), (usize, Decimal)>;
+/// Steps that are looked up at once.
+const STEPS: usize = 10_000;
+
+/// Of these UIDs, and those of them that they are in, which are built in there.
+async fn built_in(tx: &mut Tx, rows: &HashMap<i64, Registered>) -> Result<HashSet<(i64, i64)>, TraceError> {
+    let steps = rows.values().filter_map(|row| Some((row.key, row.parent_key?)));
+    let steps: Vec<(i64, i64)> = steps.filter(|(_, parent)| rows.contains_key(parent)).collect();
+    let mut found = HashSet::new();
+    for steps in steps.chunks(STEPS) {
+        found.extend(recalls::built_in(tx, steps).await?);
+    }
+    Ok(found)
+}
+
+/// Counts each UID by where the outermost thing around it is; the quantity of goods once, as
+/// recalls do: not of what is built into others of them, nor of their packages. Pure.
+fn sort_by_place(
+    rows: &HashMap<i64, Registered>,
+    packed: &HashSet<i64>,
+    built_in: &HashSet<(i64, i64)>,
+) -> Destinations {
+    #[derive(Default)]
+    struct Counted {
+        labels: usize,
+        built_in: usize,
+        packages: usize,
+        quantity: Decimal,
+    }
+    type Piles = BTreeMap<(String, String, String), Counted>;
+    let is_part = |part, whole| built_in.contains(&(part, whole));
     let mut found = Destinations::default();
     let [mut stock, mut work, mut transit, mut suppliers, mut customers]: [Piles; 5] = Default::default();
     for row in rows.values() {
@@ -492,17 +527,25 @@ fn sort_by_place(rows: &HashMap<i64, Registered>) -> Destinations {
             _ => &mut stock,
         };
         let entry = pile.entry((outer.plant.clone(), row.item.clone(), row.unit.clone())).or_default();
-        entry.0 += 1;
-        entry.1 = entry.1.saturating_add(row.quantity.unwrap_or(Decimal::ONE));
+        entry.labels += 1;
+        if packed.contains(&row.key) {
+            entry.packages += 1;
+        } else if recalls::inside_of(rows, row, is_part, |key| rows.contains_key(&key)).is_some() {
+            entry.built_in += 1;
+        } else {
+            entry.quantity = entry.quantity.saturating_add(row.quantity.unwrap_or(Decimal::ONE));
+        }
     }
     let list = |piles: Piles| {
         piles
             .into_iter()
-            .map(|((plant, item, unit), (labels, quantity))| Pile {
+            .map(|((plant, item, unit), counted)| Pile {
                 plant,
                 item,
-                labels,
-                quantity: quantity.normalize(),
+                labels: counted.labels,
+                built_in: counted.built_in,
+                packages: counted.packages,
+                quantity: counted.quantity.normalize(),
                 unit,
             })
             .collect()

@@ -32,6 +32,8 @@ pub struct Turn {
     pub plant: String,
     /// How much, where it says so.
     pub quantity: Option<Decimal>,
+    /// It came back from a customer without the whole, which closed the link.
+    pub returned: bool,
 }
 
 /// A putting-in, by its place among the turns, and the taking-out that answers it.
@@ -50,6 +52,9 @@ pub struct Story {
     pub stays: Vec<Stay>,
     /// Takings-out of what nobody saw put in, likewise.
     pub unseen: Vec<usize>,
+    /// Takings-out that were booked after a return had closed the link: they say again what it
+    /// said, and which putting-in that had answered.
+    pub again: Vec<Stay>,
     /// Several agents told of it, more than one putting-in and its taking-out: which answers
     /// which, only their clocks say.
     pub by_clock: bool,
@@ -93,10 +98,38 @@ pub fn fold(turns: &[Turn]) -> Story {
             story.unseen.push(once[index]);
         }
     }
+    said_again(&mut story, turns, &clocks_of(&once, &nodes));
     let agents: HashSet<Uuid> = nodes.iter().map(|node| node.stamp.agent).collect();
-    let plain = story.stays.len() <= 1 && story.unseen.is_empty();
+    let plain = story.stays.len() <= 1 && story.unseen.is_empty() && story.again.is_empty();
     story.by_clock = agents.len() > 1 && !plain;
     story
+}
+
+/// What the clock of each turn's agent had come to by then.
+fn clocks_of(once: &[usize], nodes: &[Node]) -> HashMap<usize, DateTime<Utc>> {
+    once.iter().zip(nodes).map(|(&at, node)| (at, node.occurred_at)).collect()
+}
+
+/// Of takings-out that answer nothing, each return before one stands for one: the package was
+/// booked empty after what had been in it was back.
+fn said_again(story: &mut Story, turns: &[Turn], clocks: &HashMap<usize, DateTime<Utc>>) {
+    let rank = |at: usize| (clocks.get(&at), turns[at].stamp);
+    let before = |one: usize, other: usize| {
+        if turns[one].stamp.agent == turns[other].stamp.agent {
+            turns[one].stamp < turns[other].stamp
+        } else {
+            rank(one) < rank(other)
+        }
+    };
+    let ended = story.stays.iter().filter_map(|stay| Some((stay.put_in, stay.taken_out?)));
+    let mut returns: Vec<(usize, usize)> = ended.filter(|(_, out)| turns[*out].returned).collect();
+    for out in std::mem::take(&mut story.unseen) {
+        let first = returns.iter().position(|(_, back)| !turns[out].returned && before(*back, out));
+        match first.map(|first| returns.remove(first)) {
+            Some((put_in, _)) => story.again.push(Stay { put_in, taken_out: Some(out) }),
+            None => story.unseen.push(out),
+        }
+    }
 }
 
 /// A turn as the order of facts sees it: every one is about the same two UIDs.
@@ -129,6 +162,7 @@ mod tests {
             at: Utc.timestamp_opt(1_700_000_000 + minute * 60, 0).unwrap(),
             plant: format!("P{agent:02}"),
             quantity: None,
+            returned: false,
         }
     }
 
@@ -169,6 +203,23 @@ mod tests {
             fold(&[turn(1, 1, true, 1), turn(2, 1, false, 10), turn(2, 2, true, 20), turn(1, 2, false, 30)]);
         assert_eq!(story.stays, [stay(0, Some(1)), stay(2, Some(3))]);
         assert!(story.by_clock);
+    }
+
+    #[test]
+    fn a_taking_out_that_is_booked_after_a_return_was_not_unseen() {
+        let back = |agent, seq, minute| Turn { returned: true, ..turn(agent, seq, false, minute) };
+        let turns = [turn(1, 1, true, 1), back(2, 1, 5), turn(1, 2, false, 9), turn(1, 3, false, 10)];
+        let story = fold(&turns);
+        assert_eq!(story.stays, [stay(0, Some(1))]);
+        assert_eq!((story.again.clone(), story.unseen.clone()), (vec![stay(0, Some(2))], vec![3]));
+        assert!(story.by_clock && !story.open(), "which of the two was first, only their clocks say");
+        // It went in again, and is there: what was booked of before takes nothing along.
+        let own = [turn(1, 1, true, 1), back(1, 2, 5), turn(1, 3, false, 9), turn(1, 4, true, 10)];
+        let story = fold(&own);
+        assert_eq!(story.stays, [stay(0, Some(1)), stay(3, None)]);
+        assert_eq!((story.again.clone(), story.unseen.len()), (vec![stay(0, Some(2))], 0));
+        // Nobody had seen it put in, and nothing came back: it is what it is.
+        assert_eq!(fold(&[turn(1, 1, false, 1)]).unseen, [0]);
     }
 
     /// One agent alone: a line of people at a door.

@@ -42,10 +42,7 @@ impl Kept {
     #[must_use]
     pub fn of(told: &KeptHold) -> Option<Self> {
         let hold_id = told.hold.split('/').next()?.parse().ok()?;
-        let mut reason: String = told.reason.chars().filter(|c| !c.is_control()).collect();
-        while reason.len() > MAX_REASON {
-            reason.pop();
-        }
+        let mut reason: String = told.reason.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
         if reason.trim().is_empty() {
             OFFICE.clone_into(&mut reason);
         }

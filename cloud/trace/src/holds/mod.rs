@@ -102,7 +102,7 @@ pub fn module(genealogy: &Genealogy) -> Module {
 pub const MAX_MEMBERS: usize = 100_000;
 /// Reason of a fact whose own reason is free text.
 pub const OFFICE: &str = "office";
-/// Longest reason, in bytes.
+/// Longest reason, in characters: people write it in any script.
 pub const MAX_REASON: usize = 200;
 /// Longest notes, in characters.
 pub const MAX_NOTES: usize = 2_000;
@@ -173,7 +173,7 @@ pub enum HoldError {
     #[error("the scope has more than {MAX_MEMBERS} labels")]
     TooMany,
     /// No reason, or one that does not fit.
-    #[error("a reason of 1 to {MAX_REASON} bytes is needed")]
+    #[error("a reason of 1 to {MAX_REASON} characters is needed")]
     Reason,
     /// Notes that do not fit.
     #[error("notes of up to {MAX_NOTES} characters")]
@@ -213,6 +213,11 @@ pub struct Done {
     pub batch: Batch,
 }
 
+/// Whether a reason is short enough and in one line. Pure.
+fn is_reason(text: &str) -> bool {
+    text.chars().count() <= MAX_REASON && !text.chars().any(char::is_control)
+}
+
 /// Places a hold. Connected plants turn red within two seconds of the commit.
 /// Call it last in the transaction: it locks the tenant's counters.
 ///
@@ -239,7 +244,7 @@ pub async fn place_for(
     now: DateTime<Utc>,
 ) -> Result<Done, HoldError> {
     let reason = asked.reason.trim();
-    if reason.is_empty() || reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
+    if reason.is_empty() || !is_reason(reason) {
         return Err(HoldError::Reason);
     }
     let notes = asked.notes.trim();
@@ -286,7 +291,7 @@ pub(crate) async fn place_found(
     now: DateTime<Utc>,
 ) -> Result<Done, HoldError> {
     let Sought { named, reason, labels, lots, deliveries, looked_batch } = sought;
-    if reason.is_empty() || reason.len() > MAX_REASON {
+    if reason.is_empty() || !is_reason(reason) {
         return Err(HoldError::Reason);
     }
     if labels.is_empty() && lots.is_empty() {
@@ -376,7 +381,7 @@ pub async fn release(
     now: DateTime<Utc>,
 ) -> Result<Done, HoldError> {
     let reason = reason.trim();
-    if reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
+    if !is_reason(reason) {
         return Err(HoldError::Reason);
     }
     let tenant = tx.tenant();
@@ -392,6 +397,13 @@ pub async fn release(
         before: Some(json!({ "status": hold.status, "members": keys.len() })),
         after: Some(json!({ "status": "released" })),
     };
+    // The recall's history says it too: what it called back is free.
+    if let Some(of) = store::one::of_recall(tx, hold_id).await? {
+        let subject = format!("recall:{}", of.recall_id);
+        let after = Some(json!({ "hold": hold_id, "members": keys.len() }));
+        let entry = Entry { action: "recall.hold_release", subject: &subject, before: None, after };
+        audit::record(tx, entry).await?;
+    }
     let plants = store::plants(tx, tenant, &keys).await?;
     audit::record_at(tx, &plants, entry).await?;
     notify::tell(tx, &HOLD_RELEASED, &notice(hold_id, &hold.reason, keys.len()).at(plants), now).await?;

@@ -124,3 +124,35 @@ async fn a_large_hold_takes_several_events_and_rows() {
     released(&world, done.hold_id).await.expect("released");
     assert_eq!(world.count("select count(*) from reference_rows where deleted").await, 3);
 }
+
+#[tokio::test]
+async fn a_reason_has_as_many_letters_in_every_script() {
+    let world = World::new().await;
+    let mut journal = world.journal();
+    journal.push(receipt(rm(1)));
+    world.send(journal.all()).await.expect("stored");
+    let cx = Cx::new(world.source.tenant, "user:7");
+    let words = "పగుళ్లు ".repeat(30).chars().take(MAX_REASON).collect::<String>();
+    let words = words.trim().to_owned() + "!";
+    assert!(words.len() > 2 * MAX_REASON && words.chars().count() <= MAX_REASON, "{}", words.len());
+    let put = async |reason: &str| {
+        let scope = label(rm(1), false);
+        world
+            .db
+            .db
+            .tx(&cx, async |tx| place(tx, &Genealogy::default(), &scope, reason, Utc::now()).await)
+            .await
+    };
+    let done = put(&words).await.expect("placed");
+    let told = "select count(*) from reference_rows where kind = 'hold' and not deleted \
+                and char_length(body->>'reason') > 150";
+    assert_eq!(world.count(told).await, 1, "whole at the plants");
+    let long = "క".repeat(MAX_REASON + 1);
+    assert!(matches!(put(&long).await, Err(HoldError::Reason)));
+    let free = async |reason: &str| {
+        world.db.db.tx(&cx, async |tx| release(tx, done.hold_id, reason, Utc::now()).await).await
+    };
+    assert!(matches!(free(&long).await, Err(HoldError::Reason)));
+    free(&words).await.expect("released");
+    assert_eq!(world.count("select count(*) from holds where char_length(release_reason) > 150").await, 1);
+}

@@ -27,6 +27,7 @@ trace-search-title = Trace
 trace-search-label = UID, serial, supplier lot, document, customer, machine or person
 trace-search-go = Trace
 trace-search-none = Nothing is known by “{ $query }”.
+trace-search-elsewhere = No unit, lot or document is “{ $query }”. This is known by it:
 trace-search-found = Found
 trace-by-uid = UID
 trace-by-alias = Serial or alias
@@ -75,6 +76,9 @@ trace-ends-progress = In progress
 trace-ends-transit = In transit
 trace-ends-customers = With customers
 trace-ends-suppliers = With suppliers
+trace-ends-built-in = { $count } of them built into others of these
+trace-ends-packages = { $count } of them packages of these
+trace-ends-once = Quantities count goods once: what is built into others of these, and the packages of them, are labels without a quantity of their own.
 trace-labels = { $count ->
     [one] { $count } label
    *[other] { $count } labels
@@ -145,6 +149,7 @@ trace-exception-uid-used_while_inside = Used while part of something else
 trace-exception-uid-used_while_away = Used although it was sent away
 trace-exception-uid-dispatched_twice = Dispatched twice
 trace-exception-uid-packed_twice = Packed into two packages
+trace-exception-uid-inside_itself = Inside something that is inside it
 trace-exception-uid-taken_out_of_nothing = Taken out, but never put in
 trace-exception-uid-delivered_unsent = Delivered, but never sent
 trace-exception-refusal-overridden = A refusal was overridden
@@ -272,12 +277,18 @@ trace-compare-same = { $count ->
    *[other] { $count } things are the same
  }
 trace-compare-go = Compare
-trace-compare-lead = What differs in their parts, machines, people, readings, inspections and times. What is the same is folded away.
+trace-compare-lead = What differs in their parts, machines, people, readings, inspections and times, and what differs in those of their parts. What is the same is folded away.
 trace-compare-minutes = { $count } min
 trace-compare-no-lot = no lot known
 trace-compare-none = nothing
 trace-compare-not-passed = not passed
 trace-compare-nothing = Nothing differs.
+trace-compare-nothing-in = Nothing differs in what was compared.
+trace-compare-in-part = In its part
+trace-compare-left = { $count ->
+    [one] { $count } part was compared by item and lot only
+   *[other] { $count } parts were compared by item and lot only
+ }
 trace-compare-same-unit = Both codes stand for the same unit. Give two different ones.
 trace-compare-title = Compare two units
 trace-compare-item = Item
@@ -298,6 +309,7 @@ trace-compare-kind-times = Times
 trace-current-at = Current to { $at }.
 trace-custody = Custody
 trace-customer-no-orders = No sales order of this customer is known here.
+trace-customer-no-master = The master data does not have this customer. Documents name it.
 trace-customer-none = Nothing that was sent to this customer, or came back, is known here.
 trace-customer-orders = Sales orders
 trace-customer-sent = What was sent, and what came back
@@ -366,6 +378,8 @@ trace-picture-units = { $count ->
    *[other] { $count } units
  }
 trace-pieces = Labels
+trace-pieces-built-in = Of these built in
+trace-pieces-packages = Of these packages
 trace-print = Print view
 trace-quality = Quality
 trace-reading = Reading
@@ -391,6 +405,8 @@ trace-search-window = A machine and a time
 trace-suspects = Find suspects like it
 trace-unit = Unit of measure
 trace-value = Value
+trace-window-last = The last before that was at { $at }.
+trace-window-no-such = There is no “{ $when }”: no such day or time.
 trace-window-none = Nothing in this time. Widen the window, or take another day.
 trace-window-wrong = This is no window of time: from a day or a time to a later one, at most 93 days. The last day is shown.
 trace-within = within limits

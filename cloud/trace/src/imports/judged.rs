@@ -47,6 +47,8 @@ impl Judged {
             before: 0,
             imported: 0,
             exceptions: 0,
+            behind: 0,
+            agent: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the tenant's masters know of what rows name. Pure.
 //!
-//! Units decide how much there is, so a wrong one is a mistake. A partner or an item that is not
+//! Units decide how much there is, so a wrong one is a mistake. A partner, an item or a person that is not
 //! known is imported as it stands, as a plant's would be, and is told before: whoever knows it
 //! later finds it all the same.
 
@@ -20,6 +20,8 @@ pub struct Masters {
     pub suppliers: Option<BTreeSet<String>>,
     /// Partners that buy.
     pub customers: Option<BTreeSet<String>>,
+    /// People who work at stations, by their ids.
+    pub operators: Option<BTreeSet<String>>,
 }
 
 impl Masters {
@@ -30,14 +32,21 @@ impl Masters {
             return None;
         }
         let known = self.units.as_ref().is_none_or(|units| units.contains(unit));
-        let base = self.items.as_ref().and_then(|items| items.get(item)).filter(|base| !base.is_empty());
-        match base {
+        match self.base(item) {
             Some(base) if base != unit => {
                 Some(format!("{item} is kept in {base}, and nothing is converted: say how many {base}"))
             }
             None if !known => Some(format!("{unit:?} is no unit of measure among the masters")),
             _ => None,
         }
+    }
+
+    /// In which unit an item is kept, where the masters know it: what comes without a unit of
+    /// measure is meant in that.
+    #[must_use]
+    pub fn base(&self, item: &str) -> Option<&str> {
+        let base = self.items.as_ref()?.get(item)?;
+        (!base.is_empty()).then_some(base.as_str())
     }
 
     /// What the masters lack of what a row names.
@@ -56,6 +65,7 @@ impl Masters {
             lacks("item", item, "item"),
             lacks("supplier", in_set(&self.suppliers, "supplier"), "supplier"),
             lacks("customer", in_set(&self.customers, "customer"), "customer"),
+            lacks("operator", in_set(&self.operators, "operator"), "person"),
         ]
         .into_iter()
         .flatten()

@@ -12,6 +12,7 @@
 //! hold several things), [`masters`] (what they may name), [`order`], [`seal`] (identity and
 //! chain).
 
+pub mod changed;
 mod judged;
 pub mod masters;
 pub mod order;
@@ -20,12 +21,16 @@ pub mod read;
 pub mod row;
 pub mod seal;
 pub mod service;
+mod settle;
 mod store;
 #[cfg(test)]
 mod tests;
 
+use platform::printable;
+
 pub use read::Form;
 pub use service::{End, ImportError, Report, Wish, run};
+pub use settle::{STILL, settle};
 
 /// Something that is not right in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +51,11 @@ impl Mistake {
 
 impl std::fmt::Display for Mistake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.column.as_str() {
-            "" => write!(f, "line {}: {}", self.line, self.problem),
-            column => write!(f, "line {}, {column}: {}", self.line, self.problem),
+        // They hold what stands in the file, which may be no text at all.
+        let problem = printable(&self.problem);
+        match printable(&self.column).as_str() {
+            "" => write!(f, "line {}: {problem}", self.line),
+            column => write!(f, "line {}, {column}: {problem}", self.line),
         }
     }
 }

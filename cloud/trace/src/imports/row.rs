@@ -143,7 +143,14 @@ impl<'a> Judge<'a> {
             self.wrong("parent", "is the unit itself: nothing goes into itself");
         }
         let inputs = self.inputs(main);
-        let unit = self.text("unit");
+        let mut unit = self.text("unit");
+        // What is born, or has a quantity, is so much in some unit: in that of its item.
+        if unit.is_empty()
+            && (new || !quantity.is_empty())
+            && let Some(base) = self.ground.masters.base(&item)
+        {
+            base.clone_into(&mut unit);
+        }
         if let Some(problem) = self.ground.masters.unit(&item, &unit) {
             self.wrong("unit", problem);
         }

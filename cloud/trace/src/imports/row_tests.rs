@@ -139,6 +139,7 @@ fn kept() -> Ground {
         items: Some(items.into()),
         suppliers: set(&["XYZ"]),
         customers: set(&["ACME"]),
+        operators: set(&["P-1001"]),
     };
     Ground { masters, ..ground() }
 }
@@ -165,6 +166,26 @@ fn what_no_master_knows_is_told_by_its_column() {
     assert_eq!(wrong(&made), ["inputs"]);
     // A tenant that keeps none of them is asked nothing.
     assert!(judge(&raw(&made), &ground()).is_ok());
+}
+
+#[test]
+fn what_comes_without_a_unit_is_meant_in_that_of_its_item() {
+    let (one, two) = (uid(1), uid(2));
+    let at = ("occurred_at", "2025-01-15T10:30:00Z");
+    let unit = |cells: &[(&str, &str)], ground: &Ground| {
+        let event = judge(&raw(cells), ground).unwrap();
+        let subject = event.subjects[0].clone();
+        (subject.quantity, subject.unit)
+    };
+    let said = |quantity: &str, unit: &str| (quantity.to_owned(), unit.to_owned());
+    let made = [("uid", one.as_str()), ("stage", "TRANSFORMATION"), at, ("item", "PUMP"), ("inputs", &two)];
+    assert_eq!(unit(&made, &kept()), said("", "pcs"));
+    assert_eq!(unit(&made, &ground()), said("", ""), "no master knows it");
+    let received = [("uid", one.as_str()), ("stage", "GRN"), at, ("item", "STEEL"), ("quantity", "25")];
+    assert_eq!(unit(&received, &kept()), said("25", "kg"));
+    // Of what is there already, and of which nothing is counted, nothing is said.
+    let stored = [("uid", one.as_str()), ("stage", "STORAGE"), at, ("item", "PUMP")];
+    assert_eq!(unit(&stored, &kept()), said("", ""));
 }
 
 #[test]
@@ -202,11 +223,13 @@ fn a_dispatch_names_its_customer_as_a_station_does() {
     assert_eq!(kept().masters.hints(&raw(&cells)), []);
     let mut stranger = raw(&cells);
     stranger.cells[COLUMNS.iter().position(|name| *name == "customer").unwrap()] = "NOBODY".into();
-    let hints = kept().masters.hints(&stranger);
-    assert_eq!(
-        hints.iter().map(|hint| (hint.line, hint.column.as_str())).collect::<Vec<_>>(),
-        [(7, "customer")]
-    );
+    let hints = |raw: &_| {
+        let hints = kept().masters.hints(raw).into_iter();
+        hints.map(|hint| (hint.line, hint.column)).collect::<Vec<_>>()
+    };
+    assert_eq!(hints(&stranger), [(7, "customer".to_owned())]);
+    let by = |person| raw(&[&cells[..], &[("operator", person)]].concat());
+    assert_eq!((hints(&by("P-1001")), hints(&by("P-9"))), (vec![], vec![(7, "operator".to_owned())]));
 }
 
 #[test]

@@ -20,12 +20,13 @@ use tokio::task::JoinHandle;
 use uid::TenantCode;
 use uuid::Uuid;
 
+use super::changed::Changes;
 use super::judged::{Judged, judge_all};
 use super::order::Place;
 use super::read::{Form, Next, Rows};
 use super::row::{Ground, Leased, judge};
 use super::seal::{EPOCH, Sealer, line_of};
-use super::{Mistake, store};
+use super::{Mistake, settle, store};
 use crate::ingest::store::{Stream, cursor};
 use crate::ingest::{Batch, Ingest, IngestError, Outcome, Source, Way};
 use crate::leases;
@@ -37,6 +38,8 @@ pub(super) const BUFFER: usize = 1024 * 1024;
 /// The same where rows are read in their order: in a file that is not written in it, the next one
 /// may be anywhere.
 const PIECE: usize = 16 * 1024;
+/// Most changes of masters that are looked through for what they come to.
+const MOST_CHANGES: i64 = 1000;
 /// Rows between two looks whether to stop.
 pub(super) const ROWS: u64 = 4096;
 
@@ -94,6 +97,11 @@ pub struct Report {
     pub imported: u64,
     /// Exceptions that its events have opened, and that nobody has resolved.
     pub exceptions: i64,
+    /// Batches that stand before all that follows from its events is worked out: until then
+    /// `exceptions` are those so far.
+    pub behind: i64,
+    /// The import's agent, once there is one.
+    pub agent: Option<Uuid>,
 }
 
 /// Why an import did not come to an end.
@@ -116,6 +124,20 @@ pub enum ImportError {
          is in already, so put them into a file of their own"
     )]
     LeftOut(u64),
+    /// As [`Self::Parted`], and masters were changed by which units are judged.
+    #[error(
+        "what was imported of this file before is not what it says by the masters of today, of which these \
+         changed since its import began: {0}. Make them say again what the file says, run the same command \
+         until all is in, and change them after that"
+    )]
+    PartedByMasters(Changes),
+    /// As [`Self::LeftOut`], and masters were changed by which units are judged.
+    #[error(
+        "{0} rows of this file were left out when it was imported, and are right now; these masters changed \
+         since its import began: {1}. What came after those rows is in already, so put them into a file of \
+         their own; and if not all of this one is in yet, take out of it what is in, and import the rest"
+    )]
+    LeftOutByMasters(u64, Changes),
     /// An agent was given numbers of the file while it was checked.
     #[error("an agent was given numbers meanwhile that the file names; run it again to see which")]
     Meanwhile,
@@ -155,7 +177,12 @@ pub async fn run(
     let name = format!("import:{}", hash_of(&wish.file)?);
     let (ground, stands) = ingest.db().tx(&cx, async |tx| ground(tx, wish, &name, now).await).await?;
     let _ = watch(&At::Step("checking every row"));
-    let mut judged = judge_all(wish, &ground, &stands, watch)?;
+    let mut judged = match judge_all(wish, &ground, &stands, watch) {
+        Err(error @ (ImportError::Parted | ImportError::LeftOut(_))) => {
+            return Err(explained(ingest, &cx, error, ground.now).await?);
+        }
+        judged => judged?,
+    };
     let mut report = judged.report();
     if report.end == End::Stopped {
         return Ok(report);
@@ -179,12 +206,30 @@ pub async fn run(
     let sent = send(ingest, wish, &ground, (agent, &resume), &judged.order, watch).await?;
     report.imported = sent.through_seq - resume.through_seq;
     report.end = if sent.stopped { End::Stopped } else { End::Done };
-    report.exceptions = ingest
-        .db()
-        .tx(&cx, async |tx| Ok::<_, DbError>(store::exceptions(tx, agent.agent_id).await?))
-        .await?;
+    report.agent = Some(agent.agent_id);
+    settle::look(ingest.db(), wish.tenant, &mut report).await?;
     let _ = watch(&At::Table { table: "events".into(), rows: report.imported });
     Ok(report)
+}
+
+/// Says which masters changed since the import began, where some did.
+async fn explained(
+    ingest: &Ingest,
+    cx: &Cx,
+    error: ImportError,
+    began: DateTime<Utc>,
+) -> Result<ImportError, ImportError> {
+    let changed = ingest
+        .db()
+        .tx(cx, async |tx| Ok::<_, DbError>(store::masters_changed(tx, began, MOST_CHANGES).await?))
+        .await?;
+    let changed = Changes::of(changed);
+    Ok(match error {
+        error if changed.is_empty() => error,
+        ImportError::Parted => ImportError::PartedByMasters(changed),
+        ImportError::LeftOut(rows) => ImportError::LeftOutByMasters(rows, changed),
+        error => error,
+    })
 }
 
 pub(super) fn of_file(path: &Path) -> impl FnOnce(io::Error) -> ImportError + '_ {

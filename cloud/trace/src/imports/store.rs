@@ -7,6 +7,7 @@ use platform::db::Tx;
 use sqlx::Error;
 use uuid::Uuid;
 
+use super::changed::Change;
 use super::masters::Masters;
 use crate::ingest::store::Stream;
 
@@ -117,12 +118,39 @@ pub async fn masters(tx: &mut Tx) -> Result<Masters, Error> {
             }
         }
     }
+    let operators: BTreeSet<String> =
+        sqlx::query_scalar!("select operator_id from operators where tenant_id = $1", tenant)
+            .fetch_all(tx.conn())
+            .await?
+            .into_iter()
+            .collect();
     Ok(Masters {
         units: Some(units).filter(|all| !all.is_empty()),
         items: Some(items).filter(|all| !all.is_empty()),
         suppliers: partners.remove("supplier"),
         customers: partners.remove("customer"),
+        operators: Some(operators).filter(|all| !all.is_empty()),
     })
+}
+
+/// How base units of items changed, and which units and items were added, since then; in order,
+/// at most `limit`.
+pub async fn masters_changed(tx: &mut Tx, since: DateTime<Utc>, limit: i64) -> Result<Vec<Change>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Change,
+        "select subject, at, before ->> 'base_unit' as before, after ->> 'base_unit' as after
+         from audit_log
+         where tenant_id = $1 and at >= $2 and after is not null
+           and (subject >= 'items:' and subject < 'items;' and before ->> 'base_unit' is distinct from after ->> 'base_unit'
+                or subject >= 'units:' and subject < 'units;' and before is null)
+         order by at, audit_id limit $3",
+        tenant,
+        since,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
 }
 
 /// How many exceptions an import has opened that nobody has resolved.
@@ -133,6 +161,25 @@ pub async fn exceptions(tx: &mut Tx, agent_id: Uuid) -> Result<i64, Error> {
            where tenant_id = $1 and status <> 'resolved' and agent_id = $2"#,
         tenant,
         agent_id,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// How many batches of the tenant stand before what follows from all events of an import is
+/// worked out; 0 where it is.
+pub async fn behind(tx: &mut Tx, stream: Stream) -> Result<i64, Error> {
+    sqlx::query_scalar!(
+        r#"select greatest(0,
+               coalesce((select b.batch_id from ingest_batches b
+                         where b.tenant_id = $1 and b.agent_id = $2 and b.epoch = $3
+                         order by b.to_seq desc limit 1), 0)
+               - coalesce((select c.through_batch from projection_cursors c
+                           where c.tenant_id = $1 and c.projection = $4), 0)) as "behind!""#,
+        stream.tenant,
+        stream.agent_id,
+        stream.epoch,
+        crate::projection::PROJECTION,
     )
     .fetch_one(tx.conn())
     .await

@@ -379,6 +379,43 @@ async fn what_was_left_out_and_is_right_now_is_not_passed_over_in_silence() {
 }
 
 #[tokio::test]
+async fn masters_that_changed_between_the_stop_and_the_resume_are_named() {
+    let lab = Lab::new().await;
+    lab.site
+        .sql(
+            "insert into items (tenant_id, item, name, type_code, base_unit, tracking) \
+             values (app.tenant(), 'STEEL', 'Steel', 'RM', 'kg', 'lot')",
+        )
+        .await;
+    let wish = lab.wish("h.csv", &history(3000));
+    let cut = lab.cut(&wish, 1).await;
+    assert!(cut.end == End::Stopped && cut.imported > 0, "{cut:?}");
+    lab.site
+        .sql(
+            "update items set base_unit = 'pcs' where item = 'STEEL'; \
+             insert into audit_log (tenant_id, audit_id, action, subject, before, after) \
+             values (app.tenant(), gen_random_uuid(), 'master.update', 'items:STEEL', \
+                     '{\"base_unit\": \"kg\"}', '{\"base_unit\": \"pcs\"}')",
+        )
+        .await;
+    let told = run(&lab.ingest, &wish, now(), &mut |_: &At| ControlFlow::Continue(())).await.unwrap_err();
+    let said = told.to_string();
+    assert!(matches!(told, ImportError::PartedByMasters(_)), "{said}");
+    assert!(said.contains("item STEEL is kept in pcs since") && said.contains("before in kg"), "{said}");
+    // Put back, it comes to its end.
+    lab.site
+        .sql(
+            "update items set base_unit = 'kg' where item = 'STEEL'; \
+             insert into audit_log (tenant_id, audit_id, action, subject, before, after, at) \
+             values (app.tenant(), gen_random_uuid(), 'master.update', 'items:STEEL', \
+                     '{\"base_unit\": \"pcs\"}', '{\"base_unit\": \"kg\"}', now() + interval '1 second')",
+        )
+        .await;
+    assert_eq!(lab.run(&wish).await.end, End::Done);
+    assert_eq!(lab.chained().await, 6_000);
+}
+
+#[tokio::test]
 async fn a_birth_that_is_known_is_an_exception() {
     let mut lab = Lab::new().await;
     let bag = uid("KOL", "RM", 1);
@@ -462,4 +499,36 @@ async fn no_history_begins_when_the_events_of_the_month_are_used_up() {
     let look = Wish { dry_run: true, ..further };
     assert_eq!(lab.run(&look).await.end, End::DryRun);
     assert_eq!(lab.run(&begun).await.end, End::Done);
+}
+
+#[tokio::test]
+async fn exceptions_are_counted_once_what_follows_from_the_events_is_worked_out() {
+    let lab = Lab::new().await;
+    let (one, two) = (uid("KOL", "FG", 1), uid("KOL", "FG", 2));
+    let text = format!(
+        "uid,stage,occurred_at,item,parent\n\
+         {one},COMMISSION,2024-03-01T10:00:00+05:30,PUMP,\n\
+         {two},COMMISSION,2024-03-01T10:00:00+05:30,PUMP,\n\
+         {one},ASSEMBLY,2024-03-01T11:00:00+05:30,,{two}\n\
+         {two},ASSEMBLY,2024-03-01T11:01:00+05:30,,{one}\n"
+    );
+    let mut report = lab.run(&lab.wish("h.csv", &text)).await;
+    assert_eq!((report.end, report.bad, report.exceptions, report.behind > 0), (End::Done, 0, 0, true));
+    let (db, tenant) = (&lab.site.db.db, lab.site.tenant);
+    let mut quiet = |_: &At| ControlFlow::Continue(());
+    // Nothing moves: no more than so far is known.
+    let none = std::time::Duration::ZERO;
+    super::settle(db, tenant, &mut report, none, &mut quiet).await.unwrap();
+    assert_eq!((report.exceptions, report.behind > 0), (0, true));
+    let waits = super::settle(db, tenant, &mut report, super::STILL, &mut quiet);
+    let (waited, ()) = tokio::join!(waits, lab.site.project());
+    waited.unwrap();
+    assert_eq!((report.exceptions, report.behind), (1, 0));
+    assert_eq!(lab.site.ask("select kind from exceptions").await, "uid.inside_itself");
+}
+
+#[test]
+fn what_is_no_text_is_not_written_to_a_terminal_as_it_is() {
+    let mistake = super::Mistake::new(1, "a\u{1b}[2J", "\"\u{7}\u{202e}x\" is no item");
+    assert_eq!(mistake.to_string(), "line 1, a\\u{1b}[2J: \"\\u{7}\\u{202e}x\" is no item");
 }

@@ -1,5 +1,5 @@
 //! Pages of lots, documents, customers, machines and people, of two units compared,
-//! of a genealogy drawn, and of a whole report to be printed or kept.
+//! and of a genealogy drawn.
 
 use askama::Template;
 use axum::extract::State;
@@ -12,23 +12,14 @@ use uuid::Uuid;
 
 use super::say::{self, Zones};
 use super::words::{Codes, Words};
-use crate::explore::api_places::{
-    CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, file, page, printed, spreadsheet,
-};
+use crate::explore::api_places::{CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, page};
 use crate::explore::compare::{self, Compared, Fact, Said};
 use crate::explore::error::TraceError;
-use crate::explore::model::{Walk, WalkNode};
 use crate::explore::picture::{self, Corner, Drawing, Node, Pictured, Shape};
 use crate::explore::places::{self, Customer, Document, LotPage, Passes, Who};
-use crate::explore::report::{Report, report_in};
 use crate::genealogy::Genealogy;
 use crate::rights::{HOLD_PLACE, TRACE_READ};
 use axum::Extension;
-
-/// Nodes of each direction that the page of a report shows; its files hold all.
-const SHOWN: usize = 500;
-/// Entries of a list where a walk ends, on that page.
-const SHOWN_ENDS: usize = 500;
 
 /// Whether the caller may go to a page of another part, where that part is there.
 pub(super) fn leads_to(state: &AppState, caller: &Caller, href: &str) -> bool {
@@ -152,7 +143,8 @@ pub(super) async fn customer(
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
-    Shell::new(&state, &caller, page.name.clone(), "/trace")
+    let title = if page.name.is_empty() { page.code.clone() } else { page.name.clone() };
+    Shell::new(&state, &caller, title, "/trace")
         .under("/trace", caller.t("trace-search-title"))
         .page(&headers, &CustomerPage { texts: &caller.texts, zones, words, page, after_order })
 }
@@ -176,6 +168,16 @@ impl Window<'_> {
     /// The window of this page, and its plant, as parameters.
     fn same(&self) -> String {
         let window = window(self.page.from, self.page.to);
+        match self.page.plant.as_str() {
+            "" => window,
+            plant => format!("{window}&plant={}", say::encoded(plant)),
+        }
+    }
+
+    /// The day that ends with a moment, and the plant, as parameters.
+    fn until(&self, last: &DateTime<Utc>) -> String {
+        let end = *last + Duration::seconds(1);
+        let window = window(end - Duration::days(1), end);
         match self.page.plant.as_str() {
             "" => window,
             plant => format!("{window}&plant={}", say::encoded(plant)),
@@ -247,7 +249,10 @@ async fn passes(
         zones,
         words: Words::read(state, caller, &codes).await?,
         suspects: leads_to(state, caller, "/suspects"),
-        error: error.map(|_| caller.t("trace-window-wrong")),
+        error: error.map(|_| match places::when::no_such(&asked.from).or(places::when::no_such(&asked.to)) {
+            Some(when) => caller.texts.t1("trace-window-no-such", "when", when),
+            None => caller.t("trace-window-wrong"),
+        }),
         from: local(page.from),
         to: local(page.to),
         page,
@@ -271,9 +276,10 @@ struct ComparePage<'a> {
 }
 
 impl ComparePage<'_> {
-    /// What the first unit and the second say.
-    fn sides<'b>(&self, fact: &'b Fact) -> [&'b [Said]; 2] {
-        [&fact.a, &fact.b]
+    /// What the first unit and the second say, and the part of each of which it is said.
+    fn sides<'b>(&self, fact: &'b Fact) -> [(Option<&'b str>, &'b [Said]); 2] {
+        let part = fact.part.as_ref();
+        [(part.map(|part| part.a.as_str()), &fact.a), (part.map(|part| part.b.as_str()), &fact.b)]
     }
 
     /// What a fact is called.
@@ -496,109 +502,4 @@ pub(super) async fn picture(
         .under("/trace", caller.t("trace-search-title"))
         .under(format!("/trace/{}", view.found.uid), &*view.found.uid)
         .page(&headers, &view)
-}
-
-#[derive(Template)]
-#[template(path = "report.html")]
-struct ReportPage<'a> {
-    texts: &'a Texts,
-    zones: Zones,
-    words: Words,
-    report: Report,
-    shown: usize,
-}
-
-impl ReportPage<'_> {
-    /// Both directions.
-    fn walks(&self) -> [&Walk; 2] {
-        [&self.report.backward, &self.report.forward]
-    }
-
-    /// The nodes that are shown.
-    fn first<'b>(&self, walk: &'b Walk) -> &'b [WalkNode] {
-        walk.nodes.get(..self.shown).unwrap_or(&walk.nodes)
-    }
-
-    /// Whether there are more.
-    fn more(&self, walk: &Walk) -> bool {
-        walk.nodes.len() > self.shown
-    }
-}
-
-async fn made(
-    state: &AppState,
-    genealogy: &Genealogy,
-    caller: &Caller,
-    uid: &str,
-) -> Result<(Report, Zones), Problem> {
-    caller.require_somewhere(&TRACE_READ)?;
-    state
-        .db
-        .tx(&caller.at(&TRACE_READ), async |tx| {
-            Ok::<_, TraceError>((
-                report_in(tx, genealogy, uid, Utc::now()).await?,
-                Zones::read(tx, caller.zone).await?,
-            ))
-        })
-        .await
-        .map_err(|error| say::problem(&caller.texts, error))
-}
-
-/// `GET /trace/{uid}/report`: to be read and printed.
-pub(super) async fn report(
-    State(state): State<AppState>,
-    Extension(genealogy): Extension<Genealogy>,
-    caller: Caller,
-    headers: HeaderMap,
-    Path(uid): Path<String>,
-) -> Result<Response, Problem> {
-    let (mut report, zones) = made(&state, &genealogy, &caller, &uid).await?;
-    // A browser gets no list of thousands: the files have them.
-    if let Some(found) = &mut report.backward.sources {
-        found.shorten(SHOWN_ENDS);
-    }
-    if let Some(found) = &mut report.forward.destinations {
-        found.shorten(SHOWN_ENDS);
-    }
-    let title = report.trace.uid.clone();
-    let words = Words::read(&state, &caller, &Codes::of_report(&report)).await?;
-    let view = ReportPage { texts: &caller.texts, zones, words, report, shown: SHOWN };
-    Shell::new(&state, &caller, title.clone(), "/trace")
-        .under("/trace", caller.t("trace-search-title"))
-        .under(format!("/trace/{title}"), title)
-        .page(&headers, &view)
-}
-
-/// `GET /trace/{uid}/report.xlsx`
-pub(super) async fn report_xlsx(
-    State(state): State<AppState>,
-    Extension(genealogy): Extension<Genealogy>,
-    caller: Caller,
-    Path(uid): Path<String>,
-) -> Result<Response, Problem> {
-    let (report, _) = made(&state, &genealogy, &caller, &uid).await?;
-    spreadsheet(&state, &caller, report).await
-}
-
-/// `GET /trace/{uid}/report.pdf`
-pub(super) async fn report_pdf(
-    State(state): State<AppState>,
-    Extension(genealogy): Extension<Genealogy>,
-    caller: Caller,
-    Path(uid): Path<String>,
-) -> Result<Response, Problem> {
-    let (report, zones) = made(&state, &genealogy, &caller, &uid).await?;
-    printed(&state, &caller, &report, &zones).await
-}
-
-/// `GET /trace/{uid}/report.json`
-pub(super) async fn report_json(
-    State(state): State<AppState>,
-    Extension(genealogy): Extension<Genealogy>,
-    caller: Caller,
-    Path(uid): Path<String>,
-) -> Result<Response, Problem> {
-    let (report, _) = made(&state, &genealogy, &caller, &uid).await?;
-    let bytes = serde_json::to_vec(&report).map_err(Problem::internal)?;
-    Ok(file("application/json", &format!("{}.json", report.trace.uid), bytes))
 }

@@ -13,13 +13,13 @@ use crate::explore::{compare, error::TraceError, report};
 use crate::genealogy::Genealogy;
 use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
 
-fn motor(number: u64) -> String {
+pub(super) fn motor(number: u64) -> String {
     uid("KOL", "FG", number)
 }
 
 /// Two motors of one bar, cured in one oven, one too hot; sent to two customers. And
 /// something at another plant.
-async fn story() -> Site {
+pub(super) async fn story() -> Site {
     let mut site = Site::new().await;
     example(&mut site);
     for (number, degrees, machine) in [(1, "190", "OVEN-1"), (2, "240", "OVEN-2")] {
@@ -372,7 +372,7 @@ async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
     let sent = &sheets[6];
     assert_eq!(sent.heads[5], "Time (Asia/Kolkata)");
     assert_eq!(sent.times, [5]);
-    assert_eq!(sent.heads.len(), 10);
+    assert_eq!(sent.heads.len(), 12);
     let row = &sent.rows[0];
     assert_eq!(row[2], motor.as_str());
     assert_eq!(row[3], "ACME");

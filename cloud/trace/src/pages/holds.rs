@@ -12,7 +12,7 @@ use platform::i18n::Texts;
 use platform::people::USER_READ;
 use platform::web::fields::{Fields, Input};
 use platform::web::list::{Cell, Column, List, Row, Tab, address};
-use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
+use platform::web::{AppState, Caller, Path, Problem, Shell, form, kept, query};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -86,6 +86,8 @@ impl Typed {
 #[serde(default)]
 pub(super) struct Why {
     reason: String,
+    /// The number of its recall, once whoever releases it was shown that it is in force.
+    recall: String,
 }
 
 /// What a form of holds offers.
@@ -139,6 +141,18 @@ struct Page<'a> {
 struct Release<'a> {
     texts: &'a Texts,
     hold: Uuid,
+}
+
+/// What is asked before the hold of a recall in force is released.
+#[derive(Template)]
+#[template(path = "holds/sure.html")]
+struct Sure<'a> {
+    texts: &'a Texts,
+    hold: Uuid,
+    reason: &'a str,
+    of: one::OfRecall,
+    /// How many units it holds.
+    labels: i32,
 }
 
 /// The form that places a hold: what it would hold is shown first.
@@ -379,15 +393,15 @@ async fn wrong(
 /// What is wrong, in the reader's language; what is none of theirs stays a problem.
 fn told(caller: &Caller, error: HoldingError) -> Result<String, Problem> {
     match &error {
-        HoldingError::Trace(TraceError::Db(_)) => Err(error.into()),
+        HoldingError::Trace(TraceError::Db(_)) => kept(&caller.texts, error),
         HoldingError::Trace(trace) => {
             Ok(caller.texts.or(&format!("error-{}", trace.code().replace('.', "-")), &error.to_string()))
         }
-        HoldingError::Hold(_) | HoldingError::Elsewhere => {
+        HoldingError::Hold(_) | HoldingError::Elsewhere | HoldingError::OfRecall(_) => {
             let text = error.to_string();
             let problem = Problem::from(error);
             if problem.status.is_server_error() {
-                return Err(problem);
+                return kept(&caller.texts, problem);
             }
             Ok(caller.texts.or(&problem.text_key(), &text))
         }
@@ -399,11 +413,41 @@ pub(super) async fn release(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
     caller: Caller,
+    headers: HeaderMap,
     Path(id): Path<Uuid>,
     sent: Result<Form<Why>, FormRejection>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     caller.require_somewhere(&HOLD_RELEASE)?;
     let why = form(sent)?;
-    holding::release(&state.db, &caller.at(&HOLD_RELEASE), &committed, id, &why.reason, Utc::now()).await?;
-    Ok(Redirect::to(&format!("/holds/{id}")))
+    let (cx, now) = (caller.at(&HOLD_RELEASE), Utc::now());
+    let asked = holding::Release { hold_id: id, reason: &why.reason, recall: &why.recall };
+    match holding::release(&state.db, &cx, &committed, asked, now).await {
+        Ok(_) => Ok(Redirect::to(&format!("/holds/{id}")).into_response()),
+        Err(HoldingError::OfRecall(_)) => sure(&state, &caller, &headers, id, &why.reason).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks whether the hold of a recall in force is meant to be released, and says what is freed.
+async fn sure(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    hold: Uuid,
+    reason: &str,
+) -> Result<Response, Problem> {
+    let found = state
+        .db
+        .tx(&caller.at(&HOLD_RELEASE), async |tx| {
+            let of = one::of_recall(tx, hold).await?;
+            Ok::<_, DbError>(of.zip(one::one(tx, hold).await?))
+        })
+        .await?;
+    let (of, held) = found.ok_or_else(Problem::not_found)?;
+    let shell = Shell::new(state, caller, caller.t("trace-holds-release"), "/holds")
+        .under("/holds", caller.t("trace-holds-title"));
+    let view = Sure { texts: &caller.texts, hold, reason, of, labels: held.members };
+    let mut response = shell.page(headers, &view)?;
+    *response.status_mut() = StatusCode::CONFLICT;
+    Ok(response)
 }

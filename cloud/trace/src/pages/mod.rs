@@ -10,6 +10,7 @@ mod hold;
 mod holds;
 mod home;
 mod plants;
+mod report;
 pub(crate) mod say;
 pub(crate) mod store;
 pub(crate) mod trace;
@@ -88,10 +89,10 @@ pub fn router() -> Router<AppState> {
         .route("/trace/operator/{code}", get(explore::operator))
         .route("/trace/compare", get(explore::compared))
         .route("/trace/{uid}/picture", get(explore::picture))
-        .route("/trace/{uid}/report", get(explore::report))
-        .route("/trace/{uid}/report.xlsx", get(explore::report_xlsx))
-        .route("/trace/{uid}/report.pdf", get(explore::report_pdf))
-        .route("/trace/{uid}/report.json", get(explore::report_json))
+        .route("/trace/{uid}/report", get(report::page))
+        .route("/trace/{uid}/report.xlsx", get(report::xlsx))
+        .route("/trace/{uid}/report.pdf", get(report::pdf))
+        .route("/trace/{uid}/report.json", get(report::json))
         .route("/exceptions", get(exceptions::page))
         .route("/exceptions/{id}", get(exceptions::one))
         .route("/exceptions/{id}/resolve", post(exceptions::resolve))
@@ -112,6 +113,12 @@ async fn style() -> impl axum::response::IntoResponse {
 }
 
 #[cfg(test)]
+mod compare_tests;
+#[cfg(test)]
 mod explore_tests;
+#[cfg(test)]
+mod held_tests;
+#[cfg(test)]
+mod leads_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,9 @@ use platform::i18n::Texts;
 use platform::web::Problem;
 
 use super::store;
+use super::words::Words;
 use crate::explore::error::TraceError;
+use crate::explore::model::Pile;
 use crate::holds::deliveries::{Delivery, by_plant};
 
 /// Time zones of plants by code.
@@ -90,7 +92,7 @@ pub fn name(texts: &Texts, prefix: &str, value: &str) -> String {
 /// so, and nothing is called free to use that is held, or can be used no more.
 pub fn states(texts: &Texts, (life, quality, custody): (&str, &str, &str), held: bool) -> String {
     let mut said = vec![name(texts, "life", life)];
-    if quality != "unrestricted" || (!held && life == "active") {
+    if quality_counts((life, quality), held) {
         said.push(name(texts, "quality", quality));
     }
     if held {
@@ -98,6 +100,12 @@ pub fn states(texts: &Texts, (life, quality, custody): (&str, &str, &str), held:
     }
     said.push(name(texts, "custody", custody));
     said.join(" · ")
+}
+
+/// Whether a unit's quality says anything: nothing is free to use that is held, or can be used
+/// no more.
+pub fn quality_counts((life, quality): (&str, &str), held: bool) -> bool {
+    quality != "unrestricted" || (!held && life == "active")
 }
 
 /// The heading of a tree.
@@ -180,6 +188,22 @@ pub fn number(texts: &Texts, n: impl Whole) -> String {
 /// A text with a count.
 pub fn count(texts: &Texts, key: &str, n: impl Whole) -> String {
     texts.count(key, n.whole())
+}
+
+/// How many labels lie somewhere, how many of them count no goods of their own, and how much
+/// the goods are.
+pub(crate) fn pile(texts: &Texts, words: &Words, pile: &Pile) -> String {
+    let mut said = vec![count(texts, "trace-labels", pile.labels)];
+    for (key, labels) in [("trace-ends-built-in", pile.built_in), ("trace-ends-packages", pile.packages)] {
+        if labels > 0 {
+            said.push(count(texts, key, labels));
+        }
+    }
+    if pile.labels > pile.built_in + pile.packages {
+        let amount = format!("{} {}", texts.quantity(&pile.quantity), words.unit(&pile.unit));
+        said.push(amount.trim_end().to_owned());
+    }
+    said.join(", ")
 }
 
 /// How many deliveries of a lot are at which plants.

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use platform::i18n::{Lang, Texts, assert_complete};
-use platform::web::{AppState, Scope, keys};
+use platform::web::{AppState, Module, Scope, keys};
 use proto::v1::{Action, Outcome, Quality, Reading, Role, Stage};
 use tower::ServiceExt;
 
@@ -18,9 +18,15 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) async fn new(site: &Site, scope: Scope) -> Self {
+        Self::beside(site, scope, Vec::new()).await
+    }
+
+    /// With other parts beside.
+    pub(super) async fn beside(site: &Site, scope: Scope, others: Vec<Module>) -> Self {
         let genealogy = site.genealogy();
-        let modules =
+        let mut modules =
             vec![crate::module(&Committed::default(), &genealogy), crate::holds::module(&genealogy)];
+        modules.extend(others);
         let state = AppState::builder(site.db.db.clone()).modules(&modules).build();
         let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
         Self {

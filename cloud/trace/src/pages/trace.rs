@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Duration, Utc};
 use platform::i18n::Texts;
+use platform::search::Group;
 use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -55,6 +56,8 @@ struct SearchPage<'a> {
     /// What is wrong with the query.
     error: Option<String>,
     found: Option<Found>,
+    /// What else is known by this name or code, where no trace begins with it.
+    elsewhere: Vec<Group>,
     next: Option<String>,
     zones: Zones,
 }
@@ -121,6 +124,7 @@ pub(super) async fn search(
         query: &asked.q,
         error: None,
         found: None,
+        elsewhere: Vec::new(),
         next: None,
         zones: Zones::default(),
     };
@@ -143,13 +147,18 @@ pub(super) async fn search(
                     return Ok(Redirect::to(&lead.path).into_response());
                 }
                 if found.hits.is_empty() && found.leads.is_empty() {
-                    status = StatusCode::NOT_FOUND;
-                    view.error = Some(match &problem {
-                        TraceError::Wrong(_) | TraceError::Foreign(_) => {
-                            caller.t(&format!("error-{}", problem.code().replace('.', "-")))
-                        }
-                        _ => caller.texts.t1("trace-search-none", "query", asked.q.trim()),
-                    });
+                    let wrong = matches!(&problem, TraceError::Wrong(_) | TraceError::Foreign(_));
+                    if !wrong && asked.after.is_none() {
+                        view.elsewhere = elsewhere(&state, &caller, &asked.q).await?;
+                    }
+                    if view.elsewhere.is_empty() {
+                        status = StatusCode::NOT_FOUND;
+                        view.error = Some(match when::no_such(&asked.q) {
+                            _ if wrong => caller.t(&format!("error-{}", problem.code().replace('.', "-"))),
+                            Some(when) => caller.texts.t1("trace-window-no-such", "when", when),
+                            None => caller.texts.t1("trace-search-none", "query", asked.q.trim()),
+                        });
+                    }
                 }
                 view.next = found
                     .next
@@ -170,6 +179,32 @@ pub(super) async fn search(
         *response.status_mut() = status;
     }
     Ok(response)
+}
+
+/// Results of each kind of what is known elsewhere by a name or a code.
+const ELSEWHERE: usize = 10;
+
+/// What everything else has by this name or code, as the search of the shell finds it: items,
+/// recalls, customers, people, places. Where a trace begins with what was found, it leads there.
+async fn elsewhere(state: &AppState, caller: &Caller, text: &str) -> Result<Vec<Group>, Problem> {
+    let mut groups = platform::search::things(state, caller, text, ELSEWHERE).await?;
+    for hit in groups.iter_mut().flat_map(|group| &mut group.hits) {
+        if let Some(path) = traced(&hit.href, &hit.detail) {
+            hit.href = path;
+        }
+    }
+    Ok(groups)
+}
+
+/// The trace that begins with a row of a master, by its page and its key. Pure.
+fn traced(href: &str, key: &str) -> Option<String> {
+    let (master, _) = href.strip_prefix("/masters/")?.split_once("/row/")?;
+    let kind = match master {
+        "customers" => "customer",
+        "machines" => "machine",
+        _ => return None,
+    };
+    Some(format!("/trace/{kind}/{}", encoded(key)))
 }
 
 /// Where `OVEN-2 2025-01-20 09:00-11:00` leads: a machine or a person that is known,
@@ -412,6 +447,12 @@ impl Tree<'_> {
     }
 }
 
+/// Whether some of the labels there count no goods of their own.
+pub(crate) fn once(found: &Destinations) -> bool {
+    let mut all = piles(found).into_iter().flat_map(|(_, piles)| piles);
+    all.any(|pile| pile.built_in + pile.packages > 0)
+}
+
 /// The piles with the key of their heading, those that hold anything.
 pub(crate) fn piles(found: &Destinations) -> Vec<(&'static str, &[Pile])> {
     [
@@ -424,4 +465,23 @@ pub(crate) fn piles(found: &Destinations) -> Vec<(&'static str, &[Pile])> {
     .into_iter()
     .filter(|(_, piles)| !piles.is_empty())
     .collect()
+}
+
+#[cfg(test)]
+mod leading {
+    use super::traced;
+
+    #[test]
+    fn a_trace_begins_with_a_customer_or_a_machine_and_with_no_other_row() {
+        for (href, key, path) in [
+            ("/masters/customers/row/HIND-V", "HIND-V", Some("/trace/customer/HIND-V")),
+            ("/masters/machines/row/A/1", "A/1", Some("/trace/machine/A%2F1")),
+            // Whoever did something is a lead already, and of others no trace is.
+            ("/masters/operators/row/P-1", "P-1", None),
+            ("/masters/items/row/FG-1", "FG-1", None),
+            ("/recalls/7", "", None),
+        ] {
+            assert_eq!(traced(href, key).as_deref(), path, "{href}");
+        }
+    }
 }

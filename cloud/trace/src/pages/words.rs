@@ -41,6 +41,8 @@ impl Codes {
     pub fn of_report(report: &Report) -> Self {
         let mut codes = Self::of_trace(&report.trace);
         report.backward.sources.iter().for_each(|found| codes.sources(found));
+        let nodes = report.backward.nodes.iter().chain(&report.forward.nodes);
+        nodes.flat_map(|node| &node.holds).for_each(|reason| codes.reason(reason));
         codes
     }
 

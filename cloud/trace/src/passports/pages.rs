@@ -299,7 +299,7 @@ async fn set(
     };
     match service::set(&state, &caller, &wish).await {
         Ok(_) => Ok(Redirect::to("/passports?done=1").into_response()),
-        Err(problem) if matches!(problem.status.as_u16(), 409 | 422) => {
+        Err(problem) if problem.keeps_form() || problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
             let status = problem.status;
             let typed = Typed { settings: Some((wish, problem)), ..Typed::default() };
             let mut response = show(&state, &caller, &headers, None, typed).await?;

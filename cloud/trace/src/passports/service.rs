@@ -147,6 +147,14 @@ fn fit(unit: &Unit) -> Result<(), Refused> {
     if unit.held { Err(Refused::Held) } else { Ok(()) }
 }
 
+/// Keeps in the audit what is done with the passport of a unit: of the plant where the unit
+/// is, as with holds. What passports show ([`set`]) is one for all plants, and so of none.
+async fn noted(tx: &mut Tx, unit: i64, entry: Entry<'_>) -> Result<(), Refused> {
+    let tenant = tx.tenant();
+    let plants = crate::holds::store::plants(tx, tenant, &[unit]).await?;
+    Ok(audit::record_at(tx, &plants, entry).await?)
+}
+
 /// The passport of the unit that `code` leads to; made when it has none.
 ///
 /// # Errors
@@ -168,8 +176,8 @@ pub async fn make(state: &AppState, caller: &Caller, code: &str) -> Result<Passp
         let sealed = state.secrets.seal(tx.tenant(), &field(id), passport_key.text().as_bytes())?;
         if store::insert(tx, (id, unit), &passport_key.hash(), &sealed, &gtin).await? {
             let (subject, after) = (format!("passport:{id}"), Some(json!({ "uid": uid.to_string() })));
-            audit::record(tx, Entry { action: "passport.make", subject: &subject, before: None, after })
-                .await?;
+            let entry = Entry { action: "passport.make", subject: &subject, before: None, after };
+            noted(tx, unit, entry).await?;
         }
         // Somebody else may have made one meanwhile; that one counts.
         let row = store::of_unit(tx, unit).await?.ok_or(Refused::NotFound)?;
@@ -249,13 +257,13 @@ pub async fn end(
     };
     let ended = async |tx: &mut Tx| {
         let row = store::get(tx, id).await?;
-        seen(tx, row).await?;
+        let unit = seen(tx, row).await?.key;
         if !store::end(tx, id, now).await? {
             return Err(Refused::NotFound);
         }
         let (subject, before) = (format!("passport:{id}"), Some(json!({ "good": true })));
         let after = Some(json!({ "good": false, "reason": why }));
-        audit::record(tx, Entry { action: "passport.end", subject: &subject, before, after }).await?;
+        noted(tx, unit, Entry { action: "passport.end", subject: &subject, before, after }).await?;
         Ok(())
     };
     Ok(state.db.tx(&caller.at(&PASSPORT_WRITE), ended).await?)

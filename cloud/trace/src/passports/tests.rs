@@ -183,6 +183,12 @@ async fn a_passport_is_seen_once_the_tenant_turned_it_on() {
     let audited =
         site.plants.ask("select distinct action from audit_log where action like 'passport.%' order by 1");
     assert_eq!(audited.await, "passport.end passport.make passport.set");
+    // Of the unit's plant; what passports show is for all of them.
+    let plants = site.plants.ask(
+        "select distinct action || '=' || coalesce(array_to_string(plants, ','), 'none')
+         from audit_log where action like 'passport.%' order by 1",
+    );
+    assert_eq!(plants.await, "passport.end=KOL passport.make=KOL passport.set=none");
 }
 
 #[tokio::test]

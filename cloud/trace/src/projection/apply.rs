@@ -8,6 +8,7 @@ use sqlx::Error;
 use uid::TenantCode;
 
 use super::chunk::{self, Found};
+use super::corrected;
 use super::fold::CARRY;
 use super::orders;
 use super::store::queue::{self, Batch, Ranges};
@@ -29,17 +30,18 @@ pub async fn apply(tx: &mut Tx, ranges: &Ranges, batches: &[Batch], apart: bool)
     let mut touched: BTreeSet<i64> = queue::keys_touched(tx, ranges).await?.into_iter().collect();
     let stages = CARRY.map(|stage| stage as i16);
     let mut movers: BTreeSet<i64> = queue::movers_touched(tx, ranges, &stages).await?.into_iter().collect();
-    let mut corrected = queue::corrected_by(tx, ranges).await?;
-    let mut named = corrected.clone();
+    let mut open = queue::corrected_by(tx, ranges).await?;
+    let mut named = open.clone();
+    let corrects = !open.is_empty();
     for _ in 0..16 {
-        if corrected.is_empty() {
+        if open.is_empty() {
             break;
         }
-        let (keys, next) = queue::named_by(tx, &corrected).await?;
+        let (keys, next) = queue::named_by(tx, &open).await?;
         movers.extend(keys.iter().copied());
         touched.extend(keys);
         named.extend(next.iter().copied());
-        corrected = next;
+        open = next;
     }
     let Some(tenant) = label::tenant_code(tx).await?.and_then(|code| code.parse().ok()) else {
         return Ok(());
@@ -62,6 +64,9 @@ pub async fn apply(tx: &mut Tx, ranges: &Ranges, batches: &[Batch], apart: bool)
                 write::exceptions_open(tx, vec![tell::document_failed(&document, batches, &error)]).await?
             }
         }
+    }
+    if corrects {
+        rows.extend(corrected::rows(tx, ranges).await?);
     }
     // Last: it locks the tenant's counter until the commit.
     told.rows.extend(rows);

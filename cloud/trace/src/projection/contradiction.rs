@@ -9,7 +9,7 @@ use crate::explore::order::Stamp;
 
 /// The kinds that the projection opens, and withdraws when later facts show
 /// that nothing disagrees after all.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 18] = [
     "uid.consumed_twice",
     "uid.used_after_consumed",
     "uid.used_after_scrap",
@@ -20,6 +20,7 @@ pub const KINDS: [&str; 17] = [
     "uid.dispatched_rejected",
     "uid.dispatched_twice",
     "uid.packed_twice",
+    "uid.inside_itself",
     "uid.taken_out_of_nothing",
     "uid.delivered_unsent",
     "uid.overdrawn",
@@ -198,6 +199,7 @@ impl<'a> Finder<'a> {
             && parent.is_some()
             && state.life != Life::Consumed
             && state.parent != parent
+            && !parent.is_some_and(|package| state.left_behind.contains(&package))
         {
             self.unmatched.push((Lack::Joining, fact.stamp));
         }
@@ -219,6 +221,11 @@ impl<'a> Finder<'a> {
                 self.add("uid.dispatched_rejected", fact.stamp, None, None);
             }
         }
+    }
+
+    /// It goes into something that is inside of it, by the fact `by` or by way of that.
+    pub fn circle(&mut self, fact: &Fact, by: Option<Stamp>) {
+        self.add("uid.inside_itself", fact.stamp, by, None);
     }
 
     fn held(&mut self, fact: &Fact, ships: bool) {

@@ -17,6 +17,7 @@ pub mod waits;
 
 mod apply;
 mod chunk;
+mod corrected;
 pub(crate) mod expect;
 pub(crate) mod holding;
 pub(crate) mod orders;
@@ -32,5 +33,9 @@ pub use worker::{ProjectionError, catch_up, run, step, step_in};
 /// Name under which the cursor stands.
 pub const PROJECTION: &str = "trace";
 
+#[cfg(test)]
+mod circle_tests;
+#[cfg(test)]
+mod returned_tests;
 #[cfg(test)]
 mod tests;

@@ -123,6 +123,9 @@ pub struct State {
     pub ended_by: Option<Stamp>,
     /// The fact that put it into its parent.
     pub joined_by: Option<Stamp>,
+    /// Packages that it came back without: its return took it out of there, and a taking-out
+    /// that is booked afterwards says the same again.
+    pub left_behind: Vec<i64>,
     /// The fact that sent it off, while it has not come back or arrived.
     pub left_by: Option<(Stamp, Stage)>,
 }
@@ -151,6 +154,7 @@ impl Default for State {
             verdict: Quality::Unrestricted,
             ended_by: None,
             joined_by: None,
+            left_behind: Vec::new(),
             left_by: None,
         }
     }

@@ -59,7 +59,8 @@ impl Pace {
         *self = Self { limit, apart: false };
     }
 
-    /// Takes on less because of an error; `false` where that would not help.
+    /// Takes on less because of an error; `false` where that would not help, as where a lock was
+    /// waited for too long ([`queue::lock_wait`]): that is tried again as it is.
     fn slower(&mut self, error: &DbError) -> bool {
         if self.apart {
             return false;
@@ -187,7 +188,11 @@ async fn paced(db: &Db, tenant: Uuid, pace: &mut Pace) -> Result<Option<usize>, 
 
 async fn attempt(db: &Db, tenant: Uuid, limit: i64, apart: bool) -> Result<usize, ProjectionError> {
     let cx = Cx::system(tenant);
-    db.tx(&cx, async |tx| step_in(tx, limit, apart).await).await
+    db.tx(&cx, async |tx| {
+        queue::lock_wait(tx).await?;
+        step_in(tx, limit, apart).await
+    })
+    .await
 }
 
 /// Applies at most `limit` batches inside a transaction; `apart` as for a batch

@@ -12,6 +12,13 @@ async fn backlog(site: &mut Site, batches: u64) {
     }
 }
 
+/// One more batch.
+async fn backlog_more(site: &mut Site) {
+    let own = uid("KOL", "RM", 999);
+    site.say("KOL", event(Stage::Grn, "2025-02-01T09:00:00Z").mint(&own, Role::Subject, "BOLT"));
+    site.send("KOL").await;
+}
+
 const THROUGH: &str = "select through_batch::text from projection_cursors";
 
 #[tokio::test]
@@ -52,6 +59,55 @@ async fn what_takes_too_long_together_is_applied_in_smaller_parts() {
     assert_eq!(step(&site.db.db, site.tenant).await.unwrap(), 2);
     assert_eq!(catch_up(&site.db.db, site.tenant).await.unwrap(), 7);
     assert_eq!(site.ask("select kind from exceptions").await, "");
+}
+
+#[tokio::test]
+async fn a_lock_that_was_waited_for_is_no_reason_to_take_on_less() {
+    let mut site = Site::new().await;
+    backlog(&mut site, 9).await;
+    let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
+    // As if another transaction held, for longer than that is waited for, what is to be written.
+    sqlx::raw_sql(
+        "create function locked() returns trigger language plpgsql as $$ begin \
+             raise exception 'locked' using errcode = 'lock_not_available'; end $$; \
+         create trigger locked before update on projection_cursors for each row execute function locked()",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let mut pace = Pace::default();
+    paced(&site.db.db, site.tenant, &mut pace).await.unwrap_err();
+    assert_eq!(pace, Pace::default());
+    sqlx::raw_sql("drop trigger locked on projection_cursors").execute(&mut owner).await.unwrap();
+    owner.close().await.unwrap();
+    assert_eq!(paced(&site.db.db, site.tenant, &mut pace).await.unwrap(), Some(9));
+    assert_eq!(site.ask("select kind from exceptions").await, "");
+}
+
+#[tokio::test]
+async fn what_another_transaction_has_not_ended_is_not_waited_for() {
+    let mut site = Site::new().await;
+    backlog(&mut site, 1).await;
+    let (db, cx) = (site.db.db.clone(), Cx::system(site.tenant));
+    // Each stands as the transaction of a killed process does: the first has made the cursor,
+    // the second has moved it. Beside either there is nothing to do, and that is said at once.
+    for made in [true, false] {
+        let held: Result<(), ProjectionError> = db
+            .tx(&cx, async |tx| {
+                assert_eq!(step_in(tx, 32, false).await?, 1, "{made}");
+                assert_eq!(step(&db, site.tenant).await?, 0, "{made}");
+                // Not committed, as what was killed is not.
+                Err(ProjectionError::Db(DbError::Superseded))
+            })
+            .await;
+        assert!(matches!(held, Err(ProjectionError::Db(DbError::Superseded))), "{made}: {held:?}");
+        if made {
+            assert_eq!(step(&db, site.tenant).await.unwrap(), 1);
+            backlog_more(&mut site).await;
+        }
+    }
+    assert_eq!(step(&db, site.tenant).await.unwrap(), 1);
+    assert_eq!(site.ask(THROUGH).await, "2");
 }
 
 #[test]

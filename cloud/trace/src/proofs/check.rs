@@ -214,7 +214,7 @@ async fn without_leaves(tx: &mut Tx, through: i64, now: DateTime<Utc>) -> Result
     for (stamp, tables) in forged {
         let span = rows::Span { agent: stamp.agent, epoch: stamp.epoch, from: stamp.seq, to: stamp.seq };
         let stored = rows::load(tx, &[span]).await?.remove(&stamp).unwrap_or_default();
-        let key = stored.rows.subjects.iter().map(|row| row.key).find(|key| *key != 0);
+        let key = stored.rows.subjects.iter().map(|one| one.row.key).find(|key| *key != 0);
         let event = stored.event.map(|(event, _)| event);
         let found = Found { stamp, leaf: None, key, event, what: What::Added(tables) };
         altered::tell(tx, &found, now).await?;

@@ -45,13 +45,22 @@ pub struct Stored {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
     /// Of `event_subjects`; what only a birth needs is not in them.
-    pub subjects: Vec<SubjectRow>,
+    pub subjects: Vec<SubjectAt>,
     /// Of `event_references`.
     pub references: Vec<ReferenceRow>,
     /// Of `event_readings`.
     pub readings: Vec<ReadingRow>,
     /// Of `uid_links`.
     pub links: Vec<LinkAt>,
+}
+
+/// A UID of an event, with the event's time, by which the UID's events are in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubjectAt {
+    /// The event's time; of what was taken in before it stood here, that in the event's own row.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// The UID and what it does there.
+    pub row: SubjectRow,
 }
 
 /// A link with its place among those of its event.
@@ -72,7 +81,12 @@ pub fn said(decoded: &Decoded) -> (EventRow, Rows) {
     let occurred_at = decoded.event.occurred_at;
     let links = decoded.links.iter().zip(0..);
     let rows = Rows {
-        subjects: decoded.subjects.iter().map(|row| SubjectRow { container: false, ..row.clone() }).collect(),
+        subjects: decoded
+            .subjects
+            .iter()
+            .map(|row| SubjectRow { container: false, ..row.clone() })
+            .map(|row| SubjectAt { occurred_at: Some(occurred_at), row })
+            .collect(),
         references: decoded.references.clone(),
         readings: decoded.readings.clone(),
         links: links.map(|(link, ordinal)| LinkAt { ordinal, occurred_at, link: link.clone() }).collect(),
@@ -88,7 +102,7 @@ pub fn differences(event: &EventRow, rows: &Rows, said: &(EventRow, Rows)) -> Ve
     if *event != said.0 {
         columns("", event, &said.0, &mut found);
     }
-    list("subjects", &rows.subjects, &said.1.subjects, |row| row.ordinal, &mut found);
+    list("subjects", &rows.subjects, &said.1.subjects, |one| one.row.ordinal, &mut found);
     list("references", &rows.references, &said.1.references, |row| row.ordinal, &mut found);
     list("readings", &rows.readings, &said.1.readings, |row| row.ordinal, &mut found);
     list("links", &rows.links, &said.1.links, |row| row.ordinal, &mut found);
@@ -210,6 +224,13 @@ columns!(ReferenceRow: ordinal kind number line; beside);
 columns!(ReadingRow: ordinal name value unit quality low high taken_at; beside);
 columns!(LotRow: lot_id item supplier supplier_lot made_on expires_on owner; beside);
 columns!(AliasRow: alias key; beside);
+
+impl Columns for SubjectAt {
+    fn columns(&self) -> Vec<(&'static str, Option<String>)> {
+        let Self { occurred_at, row } = self;
+        row.columns().into_iter().chain([("occurred_at", occurred_at.shown())]).collect()
+    }
+}
 
 impl Columns for LinkAt {
     fn columns(&self) -> Vec<(&'static str, Option<String>)> {

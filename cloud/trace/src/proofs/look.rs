@@ -53,16 +53,16 @@ pub(super) async fn look(
             let place = usize::try_from(leaf - from).map_err(|_| ProofError::Damaged)?;
             let hash = kept.get(place).ok_or(ProofError::Damaged)?;
             let one = stored.remove(&stamp).unwrap_or_default();
-            let key = one.rows.subjects.iter().map(|row| row.key).find(|key| *key != 0);
+            let key = one.rows.subjects.iter().map(|one| one.row.key).find(|key| *key != 0);
             let at =
                 Found { stamp, leaf: Some((batch.batch_id, leaf)), key, event: None, what: What::Missing };
             match one.event {
                 None => {
-                    touched.extend(one.rows.subjects.iter().map(|row| row.key));
+                    touched.extend(one.rows.subjects.iter().map(|one| one.row.key));
                     found.push(at);
                 }
                 Some((event, bytes)) if merkle::leaf(&bytes) != *hash => {
-                    touched.extend(one.rows.subjects.iter().map(|row| row.key));
+                    touched.extend(one.rows.subjects.iter().map(|one| one.row.key));
                     let envelope = Envelope {
                         agent_id: batch.agent_id,
                         plant: None,
@@ -109,7 +109,7 @@ pub(super) async fn look(
         one.differs.truncate(compare::MOST);
         if one.differs.iter().any(|one| is_folded(&one.column)) {
             touched.extend(one.decoded.subjects.iter().map(|row| row.key));
-            touched.extend(one.rows.subjects.iter().map(|row| row.key));
+            touched.extend(one.rows.subjects.iter().map(|at| at.row.key));
         }
         let key = one.decoded.subjects.iter().map(|row| row.key).find(|key| *key != 0);
         found.push(Found {

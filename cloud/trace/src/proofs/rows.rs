@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
-use super::compare::{LinkAt, Stored};
+use super::compare::{LinkAt, Stored, SubjectAt};
 use super::store::Leaves;
 use crate::explore::order::Stamp;
 use crate::ingest::rows::{AliasRow, EventRow, LinkRow, LotRow, ReadingRow, ReferenceRow, SubjectRow};
@@ -118,9 +118,12 @@ async fn events(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> Re
 async fn subjects(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> Result<(), Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select seq, ordinal, key, role, quantity, unit, quantity2, unit2, count, mint, item, lot_id \
-         from event_subjects where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq >= $4 and seq <= $5 \
-         order by seq, ordinal, key",
+        "select s.seq, s.ordinal, s.key, s.role, s.quantity, s.unit, s.quantity2, s.unit2, s.count, s.mint, \
+             s.item, s.lot_id, coalesce(s.occurred_at, (select e.occurred_at from lifecycle_events e \
+                 where e.tenant_id = $1 and e.agent_id = $2 and e.epoch = $3 and e.seq = s.seq)) as occurred_at \
+         from event_subjects s \
+         where s.tenant_id = $1 and s.agent_id = $2 and s.epoch = $3 and s.seq >= $4 and s.seq <= $5 \
+         order by s.seq, s.ordinal, s.key",
         tenant,
         span.agent,
         span.epoch,
@@ -130,7 +133,7 @@ async fn subjects(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> 
     .fetch_all(tx.conn())
     .await?;
     for row in rows {
-        of(all, span, row.seq).rows.subjects.push(SubjectRow {
+        let subject = SubjectRow {
             ordinal: row.ordinal,
             key: row.key,
             role: row.role,
@@ -143,7 +146,9 @@ async fn subjects(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> 
             item: row.item,
             lot_id: row.lot_id,
             container: false,
-        });
+        };
+        let subject = SubjectAt { occurred_at: row.occurred_at, row: subject };
+        of(all, span, row.seq).rows.subjects.push(subject);
     }
     Ok(())
 }

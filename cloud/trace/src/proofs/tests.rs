@@ -343,7 +343,7 @@ async fn no_column_and_no_row_is_changed_unseen() {
          update event_readings set high = null where name = 'pressure';
          update lifecycle_events set production_date = '2020-01-01', shift = 'Z' where operation = 'OVEN';
          update event_subjects set quantity = 7, lot_id = gen_random_uuid() where item = 'STEEL-10';
-         update event_subjects set role = 1 where item = 'PUMP';
+         update event_subjects set role = 1, occurred_at = '2020-01-01' where item = 'PUMP';
          update event_references set number = 'PO-9' where number = 'PO-2025-010';
          update uid_links set quantity = 1 where kind = 1;
          update uid_registry set container = false where container;
@@ -366,6 +366,7 @@ async fn no_column_and_no_row_is_changed_unseen() {
         "subjects[0].quantity",
         "subjects[0].lot_id",
         "subjects[1].role",
+        "subjects[1].occurred_at",
         "references[0].number",
         "links[0].quantity",
         "links[0]",

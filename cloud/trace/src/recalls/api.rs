@@ -13,11 +13,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::{
-    Action, Answer, Change, KindOf, Letter, Place, RecallPage, ResponsePage, Status, UnitPage, Wish,
+    Action, Answer, Change, End, KindOf, Letter, Place, RecallPage, ResponsePage, Status, UnitPage, Wish,
 };
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
 use super::service;
+use crate::explore::api_places::XLSX;
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
@@ -31,6 +32,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/recalls/{id}/close", post(close))
         .route("/api/v1/recalls/{id}/cancel", post(cancel))
         .route("/api/v1/recalls/{id}/units", get(units))
+        .route("/api/v1/recalls/{id}/units.xlsx", get(sheet))
         .route("/api/v1/recalls/{id}/letters", get(letters))
         .route("/api/v1/recalls/{id}/consignees/{consignee}", post(consignee))
         .route("/api/v1/recalls/{id}/consignees/{consignee}/letters", post(write))
@@ -111,13 +113,25 @@ pub(super) fn operations() -> Vec<Operation> {
                 "workflow.unreadable",
                 "The published workflow names what is not there any more.",
             ),
-            act(Action::Close, "closeRecall", "Closes a recall, or ends a drill"),
+            act(Action::Close, "closeRecall", "Closes a recall, or ends a drill").fails(
+                422,
+                "recall.unaccounted",
+                "Not all is accounted for; the figures are in `detail`. Say `unaccounted`, and why in \
+                 `note`, to close it all the same.",
+            ),
             act(Action::Cancel, "cancelRecall", "Drops a draft, or breaks a drill off"),
             of(Operation::get(at("/units"), "listRecallUnits", "The units of a recall, and where each was"))
                 .needs(&RECALL_READ)
                 .query::<UnitsQuery>()
                 .choice("place", Place::ALL.iter().map(|one| one.name()))
                 .answers::<UnitPage>(),
+            of(Operation::get(
+                at("/units.xlsx"),
+                "listRecallUnitsSheet",
+                "All units of a recall as an Excel workbook: serial numbers, who has each, what became of it",
+            ))
+            .needs(&RECALL_READ)
+            .answers_file(&[XLSX]),
             of(Operation::get(at("/letters"), "listRecallLetters", "What was written to whom, and when"))
                 .needs(&RECALL_READ)
                 .answers::<Letters>(),
@@ -229,16 +243,6 @@ struct Changed {
     approval: Option<Uuid>,
 }
 
-/// What is said at the end of a recall; may be left out.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-#[schema(as = RecallEnd)]
-struct End {
-    /// In words.
-    #[schema(max_length = 2000)]
-    note: String,
-}
-
 /// How it stands with a consignee.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
@@ -307,7 +311,7 @@ async fn change(
     sent: Result<Json<Change>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&RECALL_MANAGE)?;
-    service::change(&state, &caller, id, &json(sent)?).await?;
+    service::change(&state, &caller, id, &json(sent)?, Utc::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -370,7 +374,7 @@ async fn act(
 ) -> Result<Json<Changed>, Problem> {
     service::may_act(caller, action)?;
     let end = json_or_default(headers, sent)?;
-    let done = service::act(state, caller, office, id, action, &end.note, Utc::now()).await?;
+    let done = service::act(state, caller, office, id, action, &end, Utc::now()).await?;
     Ok(Json(Changed { status: done.status.name().to_owned(), approval: done.approval }))
 }
 
@@ -387,6 +391,14 @@ async fn units(
         read::units(tx, id, &asked.place, asked.consignee, asked.after.as_deref(), limit).await
     });
     Ok(Json(page.await?))
+}
+
+async fn sheet(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<axum::response::Response, Problem> {
+    Ok(super::pages::xlsx(super::sheet::units(&state, &caller, id).await?))
 }
 
 async fn letters(

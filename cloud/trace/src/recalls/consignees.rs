@@ -46,7 +46,8 @@ fn listed(goods: &[Goods]) -> String {
     let one = |goods: &Goods| {
         let document =
             if goods.document.is_empty() { String::new() } else { format!(" ({})", goods.document) };
-        format!("{} {} {}{document}", goods.item, goods.quantity.normalize(), goods.unit).trim().to_owned()
+        let much = format!("{} {}", goods.quantity.normalize(), goods.unit);
+        format!("{} {}{document}", goods.item, much.trim_end()).trim().to_owned()
     };
     let most = usize::try_from(MOST_GOODS).unwrap_or(usize::MAX);
     let mut all: Vec<String> = goods.iter().take(most).map(one).collect();
@@ -140,6 +141,14 @@ pub async fn write_again(
     Ok(written)
 }
 
+/// Keeps in the audit what is done about a consignee: of the plant that it is. One outside is
+/// of no plant, and neither is anything else that is done with a recall: it reaches units
+/// wherever they are, and is begun, changed and ended by who has the right at all plants.
+pub(super) async fn audited(tx: &mut Tx, plant: Option<&str>, entry: Entry<'_>) -> Result<(), RecallError> {
+    let plants: Vec<String> = plant.map(str::to_owned).into_iter().collect();
+    Ok(audit::record_at(tx, &plants, entry).await?)
+}
+
 /// Notes how it stands with a consignee: told by telephone, has heard, does not answer.
 /// `may` says whether the caller may, of a plant with that code or of anybody else.
 ///
@@ -159,11 +168,11 @@ pub async fn state_set(
         return Err(RecallError::State(found.status));
     }
     let row = store::consignees::lock(tx, recall, consignee).await?.ok_or(RecallError::NotFound)?;
-    may((row.kind == "plant" && !row.code.is_empty()).then_some(row.code.as_str()))?;
+    may(row.plant())?;
     store::consignees::state_set(tx, recall, consignee, state.name(), now).await?;
     let subject = format!("recall:{recall}");
     let told = |state: &str| Some(json!({ "consignee": consignee, "state": state }));
     let (before, after) = (told(&row.state), told(state.name()));
-    audit::record(tx, Entry { action: "recall.consignee", subject: &subject, before, after }).await?;
-    Ok(())
+    let entry = Entry { action: "recall.consignee", subject: &subject, before, after };
+    audited(tx, row.plant(), entry).await
 }

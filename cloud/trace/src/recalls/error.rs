@@ -40,6 +40,14 @@ pub enum RecallError {
     /// Fields that are not right, with the key of the text that says why.
     #[error("some fields are not right")]
     Fields(Vec<(&'static str, &'static str)>),
+    /// Not all is accounted for, and it is not said that it is closed all the same, or not why.
+    #[error("not all is accounted for: {open}")]
+    Unaccounted {
+        /// How much is.
+        open: String,
+        /// What has to be said, with the key of the text that asks for it.
+        wrong: Vec<(&'static str, &'static str)>,
+    },
     /// The caller may do it, but not at all plants.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -91,11 +99,14 @@ impl RecallError {
     /// As it is answered; `say` is the text of a key in the caller's language.
     #[must_use]
     pub fn told(self, say: impl Fn(&str) -> String) -> Problem {
+        let told = self.to_string();
+        let named = |wrong: Vec<(&'static str, &'static str)>| {
+            wrong.into_iter().map(|(field, key)| FieldError::from((field, say(key)))).collect::<Vec<_>>()
+        };
         match self {
-            Self::Fields(wrong) => {
-                let errors =
-                    wrong.into_iter().map(|(field, key)| FieldError::from((field, say(key)))).collect();
-                Problem::invalid("recall.fields", errors)
+            Self::Fields(wrong) => Problem::invalid("recall.fields", named(wrong)),
+            Self::Unaccounted { wrong, .. } => {
+                Problem { detail: told, ..Problem::invalid("recall.unaccounted", named(wrong)) }
             }
             Self::NotFound => Problem::not_found(),
             Self::State(_) => Problem::conflict("recall.state", ""),

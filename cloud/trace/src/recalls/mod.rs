@@ -11,6 +11,7 @@ mod approval;
 mod attached;
 mod begin;
 mod chart;
+mod close;
 mod consignees;
 mod effect;
 mod error;
@@ -24,6 +25,7 @@ mod returns;
 mod rights;
 mod search;
 mod service;
+mod sheet;
 mod since;
 mod snapshot;
 mod store;
@@ -38,6 +40,10 @@ use platform::workflow::Subject;
 
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
+
+// By what the explorer counts goods once, as recalls do.
+pub(crate) use locate::inside_of;
+pub(crate) use store::locate::built_in;
 
 pub use model::{Action, KindOf, SEVERITIES, Status, TRANSITIONS};
 pub use rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};

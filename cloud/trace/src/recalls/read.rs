@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::effect::{self, Line, Total};
 use super::error::RecallError;
 use super::model::{
-    Consignee, KindOf, Letter, MOST_LIMIT, Pile, Place, Recall, RecallPage, Response, ResponsePage, Status,
-    Unit, UnitPage,
+    Consignee, KindOf, Letter, MOST_LIMIT, Pile, Place, Recall, RecallPage, Released, Response, ResponsePage,
+    Status, Unit, UnitPage,
 };
 use super::store;
 use crate::explore::error::TraceError;
@@ -84,8 +84,12 @@ pub struct View {
     pub piles: Vec<Pile>,
     /// Who has them.
     pub consignees: Vec<Consignee>,
-    /// Holds that it placed.
+    /// Holds that it placed, those that were released too.
     pub holds: Vec<Uuid>,
+    /// Of the labels that are `to_hold` those that are held now, by the recall's hold or by another.
+    pub held: i64,
+    /// Those of its holds that were released, and by whom.
+    pub released: Vec<Released>,
 }
 
 /// A recall with where everything was and who has it.
@@ -97,7 +101,9 @@ pub async fn view(tx: &mut Tx, recall: Uuid) -> Result<View, RecallError> {
     let piles = store::members::piles(tx, recall).await?;
     let consignees = store::consignees::list(tx, recall).await?;
     let holds = store::members::holds(tx, recall).await?;
-    Ok(View { recall: found, piles, consignees, holds })
+    let held = if found.to_hold > 0 { store::members::held_now(tx, recall).await? } else { 0 };
+    let released = if holds.is_empty() { Vec::new() } else { store::members::released(tx, recall).await? };
+    Ok(View { recall: found, piles, consignees, holds, held, released })
 }
 
 /// A page of its units.
@@ -141,7 +147,8 @@ pub async fn units(
             location: row.location,
             document: row.document,
             consignee: row.consignee,
-            hold: row.hold_id,
+            hold: row.standing,
+            was_held: if row.standing.is_none() { row.hold_id } else { None },
             inside_of: row.inside_of.map(|whole| uid_text(tenant, whole)),
             since: row.since,
             packs: row.packs,
@@ -207,6 +214,8 @@ pub async fn responses(
             at: row.at,
             event_id: row.event_id,
             created_by: row.created_by,
+            counts: !row.later,
+            contradicts: row.contradicts,
         })
         .collect();
     Ok(ResponsePage { responses, next })

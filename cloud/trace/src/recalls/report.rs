@@ -5,11 +5,12 @@ use chrono::{DateTime, Utc};
 use platform::db::Tx;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::RecallError;
-use super::model::{Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Pile, Recall, Response, Unit};
+use super::model::{Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Pile, Recall, Released, Response, Unit};
 use super::read::{self, Effectiveness, View};
 use super::service;
 use crate::pages::who::Names;
@@ -73,15 +74,34 @@ pub(super) fn behind(texts: &Texts, recall: &Recall) -> Option<String> {
     })
 }
 
+/// That a hold was released, when and by whom. Pure.
+pub(super) fn released(texts: &Texts, one: &Released, zone: chrono_tz::Tz, who: &str) -> String {
+    let at = texts.time(&one.released_at, zone);
+    texts.with("recalls-hold-released", &[("at", at.into()), ("who", who.to_owned().into())])
+}
+
+/// So much, in a unit of measure where it has one: `3 pcs`, `3`. Pure.
+pub(super) fn measured(texts: &Texts, quantity: &Decimal, unit: &str) -> String {
+    format!("{} {unit}", texts.quantity(quantity)).trim_end().to_owned()
+}
+
 /// What an answer says, in words: `Found 2 pcs, Quarantined 2 pcs`. Pure.
 pub(super) fn outcomes(texts: &Texts, one: &Response) -> String {
     let amounts =
         [one.found, one.quarantined, one.returned, one.replaced, one.destroyed, one.used_up, one.not_found];
     let said = Outcome::ALL.iter().zip(amounts).filter(|(_, amount)| !amount.is_zero());
     let said = said.map(|(outcome, amount)| {
-        format!("{} {} {}", name(texts, "outcome", outcome.name()), texts.quantity(&amount), one.unit)
+        format!("{} {}", name(texts, "outcome", outcome.name()), measured(texts, &amount, &one.unit))
     });
     said.collect::<Vec<_>>().join(", ")
+}
+
+/// What an answer says, and what there is to say of it: that a later one stands in its place, or
+/// that it cannot be true beside another. Pure.
+fn answered(texts: &Texts, one: &Response) -> String {
+    let later = (!one.counts).then(|| texts.t("recalls-answer-later"));
+    let other = one.contradicts.then(|| texts.t("recalls-answer-contradicts"));
+    [Some(outcomes(texts, one)), later, other].into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
 /// How much of a pile is counted, in words; a dash where it is parts and packages alone. Pure.
@@ -89,14 +109,13 @@ pub(super) fn amount(texts: &Texts, pile: &Pile) -> String {
     if pile.counted == 0 {
         return "–".to_owned();
     }
-    format!("{} {}", texts.quantity(&pile.quantity), pile.unit)
+    measured(texts, &pile.quantity, &pile.unit)
 }
 
 /// How much a consignee has to account for, in words: `3 pcs, 2 kg`; a dash for nothing. Pure.
 pub(super) fn had(texts: &Texts, effect: &Effectiveness, consignee: Uuid) -> String {
     let lines = effect.consignees.iter().filter(|line| line.consignee == consignee);
-    let said: Vec<String> =
-        lines.map(|line| format!("{} {}", texts.quantity(&line.to_account), line.unit)).collect();
+    let said: Vec<String> = lines.map(|line| measured(texts, &line.to_account, &line.unit)).collect();
     if said.is_empty() { "–".to_owned() } else { said.join(", ") }
 }
 
@@ -156,7 +175,15 @@ pub(super) fn data(
     }
     how.push(format!("{}: {}", t("labels"), texts.number(recall.members)));
     if recall.to_hold > 0 {
-        how.push(format!("{}: {} / {}", t("held"), texts.number(recall.held), texts.number(recall.to_hold)));
+        let (held, to_hold) = (texts.number(told.view.held), texts.number(recall.to_hold));
+        how.push(format!("{}: {held} / {to_hold}", t("held")));
+    }
+    for one in &told.view.released {
+        how.push(format!(
+            "{} ({}).",
+            released(texts, one, zone, &one.released_by),
+            texts.count("recalls-count-labels", one.labels)
+        ));
     }
     let consignees = &told.view.consignees;
     let head = |keys: &[&str]| keys.iter().map(|key| t(key)).collect::<Vec<String>>();
@@ -206,7 +233,7 @@ pub(super) fn data(
                 time(&one.at),
                 called(texts, consignees, one.consignee_id),
                 one.uid.clone().unwrap_or_default(),
-                outcomes(texts, one),
+                answered(texts, one),
                 one.reference.clone(),
             ]
         })
@@ -219,7 +246,7 @@ pub(super) fn data(
             vec![
                 unit.uid.clone(),
                 unit.item.clone(),
-                format!("{} {}", texts.quantity(&unit.quantity), unit.unit),
+                measured(texts, &unit.quantity, &unit.unit),
                 name(texts, "place", &unit.place),
                 [&unit.plant, &unit.consignee]
                     .into_iter()
@@ -231,9 +258,8 @@ pub(super) fn data(
             ]
         })
         .collect::<Vec<Vec<String>>>();
-    let percent = |percent: &Option<rust_decimal::Decimal>| {
-        percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
-    };
+    let percent =
+        |percent: &Option<Decimal>| percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"));
     let by = told
         .effect
         .consignees
@@ -241,8 +267,8 @@ pub(super) fn data(
         .map(|line| {
             vec![
                 called(texts, consignees, line.consignee),
-                format!("{} {}", texts.quantity(&line.to_account), line.unit),
-                format!("{} {}", texts.quantity(&line.accounted), line.unit),
+                measured(texts, &line.to_account, &line.unit),
+                measured(texts, &line.accounted, &line.unit),
                 percent(&line.percent),
             ]
         })
@@ -253,12 +279,11 @@ pub(super) fn data(
         .iter()
         .map(|total| {
             format!(
-                "{}: {} ({} / {} {})",
+                "{}: {} ({} / {})",
                 t("accounted"),
                 percent(&total.percent),
                 texts.quantity(&total.accounted),
-                texts.quantity(&total.to_account),
-                total.unit
+                measured(texts, &total.to_account, &total.unit)
             )
         })
         .collect();
@@ -267,9 +292,10 @@ pub(super) fn data(
         .totals
         .iter()
         .flat_map(|total| {
-            total.course.iter().map(|point| {
-                vec![time(&point.at), format!("{} {}", texts.quantity(&point.accounted), total.unit)]
-            })
+            total
+                .course
+                .iter()
+                .map(|point| vec![time(&point.at), measured(texts, &point.accounted, &total.unit)])
         })
         .collect();
     let happened = told
@@ -350,10 +376,14 @@ pub async fn report(
     })
     .await?;
     let actors = told.history.iter().map(|(_, _, who)| who.as_str()).chain([told.owner.as_str()]);
+    let actors = actors.chain(told.view.released.iter().map(|one| one.released_by.as_str()));
     let names = Names::read(state, caller, actors).await?;
     told.owner = names.of(&told.owner).to_owned();
     for (_, _, who) in &mut told.history {
         *who = names.of(who).to_owned();
+    }
+    for one in &mut told.view.released {
+        one.released_by = names.of(&one.released_by).to_owned();
     }
     let data = data(&told, &caller.texts, caller.zone, &caller.tenant_name, now);
     Ok((told.view.recall.number, paper::pdf(data).await?))

@@ -1,13 +1,15 @@
 //! What consignees answer, as it is entered in the office.
 
 use chrono::{DateTime, Duration, Utc};
-use platform::audit::{self, Entry};
+use platform::audit::Entry;
 use platform::db::Tx;
 use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::begin::locked;
+use super::consignees;
+use super::effect::Had;
 use super::error::RecallError;
 use super::model::{Answer, Outcome, Status};
 use super::store;
@@ -51,6 +53,19 @@ pub fn amounts(answer: &Answer, had: Decimal) -> Result<Amounts, Vec<(&'static s
         wrong.push(("found", "recalls-wrong-more"));
     }
     if wrong.is_empty() { Ok(amounts) } else { Err(wrong) }
+}
+
+/// What a consignee has in the unit of measure that is meant: without one what it has in the only
+/// one, else what has none. Pure.
+fn meant<'a>(had: &'a [Had], unit: &str) -> Result<&'a Had, (&'static str, &'static str)> {
+    match had {
+        [] => Err(("consignee", "recalls-wrong-consignee")),
+        [one] if unit.is_empty() => Ok(one),
+        all => all.iter().find(|had| had.unit == unit).ok_or(match unit {
+            "" => ("unit", "recalls-wrong-unit"),
+            _ => ("unit", "recalls-wrong-unit-none"),
+        }),
+    }
 }
 
 /// The amounts of one unit.
@@ -97,16 +112,14 @@ pub async fn respond(
     }
     let (key, consignee, unit, amounts) = if answer.uid.trim().is_empty() {
         let consignee = answer.consignee.ok_or(RecallError::field("consignee", "recalls-wrong-consignee"))?;
-        let had: Vec<_> = store::members::had(tx, recall)
-            .await?
-            .into_iter()
-            .filter(|had| had.consignee == consignee && (answer.unit.is_empty() || had.unit == answer.unit))
-            .collect();
-        let [had] = had.as_slice() else {
-            let field = if had.is_empty() { "consignee" } else { "unit" };
-            let key = if had.is_empty() { "recalls-wrong-consignee" } else { "recalls-wrong-unit" };
-            wrong.push((field, key));
-            return Err(RecallError::Fields(wrong));
+        let mut had = store::members::had(tx, recall).await?;
+        had.retain(|had| had.consignee == consignee);
+        let had = match meant(&had, answer.unit.trim()) {
+            Ok(had) => had,
+            Err(one) => {
+                wrong.push(one);
+                return Err(RecallError::Fields(wrong));
+            }
         };
         match amounts(answer, had.quantity) {
             Ok(amounts) => (None, consignee, had.unit.clone(), amounts),
@@ -137,7 +150,7 @@ pub async fn respond(
         return Err(RecallError::Fields(wrong));
     }
     let row = store::consignees::lock(tx, recall, consignee).await?.ok_or(RecallError::NotFound)?;
-    may((row.kind == "plant" && !row.code.is_empty()).then_some(row.code.as_str()))?;
+    may(row.plant())?;
     let response_id = Uuid::now_v7();
     let new = New { response_id, consignee_id: consignee, key, unit: &unit, amounts, reference, note, at };
     store::answers::insert(tx, recall, &new).await?;
@@ -153,7 +166,7 @@ pub async fn respond(
         "not_found": amounts.not_found.normalize(),
     });
     let entry = Entry { action: "recall.respond", subject: &subject, before: None, after: Some(after) };
-    audit::record(tx, entry).await?;
+    consignees::audited(tx, row.plant(), entry).await?;
     Ok(response_id)
 }
 
@@ -168,6 +181,26 @@ mod tests {
             not_found: Some(not_found.into()),
             ..Answer::default()
         }
+    }
+
+    #[test]
+    fn an_answer_is_for_what_is_had_in_one_unit_of_measure() {
+        let had = |unit: &str| Had {
+            consignee: Uuid::nil(),
+            unit: unit.into(),
+            quantity: Decimal::TEN,
+            labels: 10,
+        };
+        let said = |all: &[Had], unit: &str| meant(all, unit).map(|had| had.unit.clone());
+        let (one, two, bare) = (vec![had("pcs")], vec![had("kg"), had("pcs")], vec![had(""), had("kg")]);
+        assert_eq!(said(&one, ""), Ok("pcs".into()));
+        assert_eq!(said(&two, "kg"), Ok("kg".into()));
+        assert_eq!(said(&two, ""), Err(("unit", "recalls-wrong-unit")));
+        assert_eq!(said(&bare, ""), Ok(String::new()), "goods without one are answered without one");
+        assert_eq!(said(&bare, "kg"), Ok("kg".into()));
+        assert_eq!(said(&bare, "pcs"), Err(("unit", "recalls-wrong-unit-none")));
+        assert_eq!(said(&one, "kg"), Err(("unit", "recalls-wrong-unit-none")));
+        assert_eq!(said(&[], "kg"), Err(("consignee", "recalls-wrong-consignee")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What can be done with recalls, as whoever is signed in does it: the right first,
 //! then one transaction. Pages and API both go through it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use platform::ctx::Cx;
 use platform::db::Tx;
 use platform::web::{AppState, Caller, Permission, Problem};
@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::act::{self, By, Done};
 use super::error::{RecallError, Refused};
-use super::model::{Action, Answer, Change, KindOf, TRANSITIONS, Wish, transition};
+use super::model::{Action, Answer, Change, End, KindOf, Status, TRANSITIONS, Wish, transition};
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
-use super::{begin, consignees, respond, store};
+use super::{begin, close, consignees, respond, store};
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
@@ -52,8 +52,9 @@ pub async fn begin(
 ) -> Result<Uuid, Problem> {
     caller.require(&RECALL_MANAGE)?;
     let person = caller.person().ok();
+    let past = is_past(caller, wish.target_on, now);
     run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| {
-        begin::begin(tx, genealogy, wish, person, now).await
+        with_target(past, begin::begin(tx, genealogy, wish, person, now).await)
     })
     .await
 }
@@ -62,9 +63,40 @@ pub async fn begin(
 ///
 /// # Errors
 /// 403; those of [`begin::change`].
-pub async fn change(state: &AppState, caller: &Caller, recall: Uuid, new: &Change) -> Result<(), Problem> {
+pub async fn change(
+    state: &AppState,
+    caller: &Caller,
+    recall: Uuid,
+    new: &Change,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
     caller.require(&RECALL_MANAGE)?;
-    run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| begin::change(tx, recall, new).await).await
+    let past = is_past(caller, new.target_on, now);
+    run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| {
+        // One that has passed since may stay as it was set.
+        let set = store::recalls::find(tx, recall).await?.and_then(|found| found.target_on);
+        with_target(past && set != new.target_on, begin::change(tx, recall, new).await)
+    })
+    .await
+}
+
+/// Whether a day is over where the caller is.
+fn is_past(caller: &Caller, target: Option<NaiveDate>, now: DateTime<Utc>) -> bool {
+    target.is_some_and(|day| day < now.with_timezone(&caller.zone).date_naive())
+}
+
+/// What was done, unless its target date is `past`: that is told with all else that is wrong, and
+/// nothing is done then.
+fn with_target<T>(past: bool, done: Result<T, RecallError>) -> Result<T, RecallError> {
+    let wrong = ("target_on", "recalls-wrong-target-past");
+    match done {
+        Ok(_) if past => Err(RecallError::Fields(vec![wrong])),
+        Err(RecallError::Fields(mut all)) if past => {
+            all.push(wrong);
+            Err(RecallError::Fields(all))
+        }
+        done => done,
+    }
 }
 
 /// Takes the snapshot of a draft again.
@@ -98,17 +130,18 @@ pub fn may_act(caller: &Caller, action: Action) -> Result<Permission, Problem> {
     Ok(right)
 }
 
-/// Activates, closes or cancels it, by the right that the table of transitions names.
+/// Activates, closes or cancels it, by the right that the table of transitions names. A recall of
+/// which not all is accounted for is closed where that is said, and why.
 ///
 /// # Errors
-/// 403; those of [`act::act`].
+/// 403; those of [`close::check`] and [`act::act`].
 pub async fn act(
     state: &AppState,
     caller: &Caller,
     (committed, genealogy): (&Committed, &Genealogy),
     recall: Uuid,
     action: Action,
-    note: &str,
+    end: &End,
     now: DateTime<Utc>,
 ) -> Result<Done, Problem> {
     let least = may_act(caller, action)?;
@@ -117,7 +150,11 @@ pub async fn act(
         let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
         let right = transition(found.kind_of(), found.state(), action).map_or(least, |way| way.right);
         caller.require(&right).map_err(Refused)?;
-        act::act(tx, &by, recall, action, note, now).await
+        let ends = action == Action::Close && found.state() == Status::Active;
+        if ends && found.kind_of() == KindOf::Recall {
+            close::check(&close::open(tx, recall).await?, end)?;
+        }
+        act::act(tx, &by, recall, action, &end.note, now).await
     })
     .await?;
     if let Some(batch) = done.batch {

@@ -26,6 +26,8 @@ pub struct Patience {
 impl Patience {
     /// Of somebody who waits for a page.
     pub const PAGE: Self = Self { each: Duration::from_secs(10), all: Duration::from_secs(30) };
+    /// Of the same, for what is told beside an answer.
+    pub const BESIDE: Self = Self { each: Duration::from_secs(3), all: Duration::from_secs(5) };
     /// Of somebody who saves, before a job goes on with it.
     pub const SAVING: Self = Self { each: Duration::from_secs(2), all: Duration::from_secs(2) };
     /// Of a job, for which nobody waits.
@@ -80,6 +82,18 @@ impl<'a> Asked<'a> {
     #[must_use]
     pub fn watched(self, watch: Watch<'a>) -> Self {
         Self { watch: Some(watch), ..self }
+    }
+
+    /// The same question asked in another way, beside its answer, with a patience of its own.
+    ///
+    /// # Errors
+    /// As [`Asked::patient`].
+    pub async fn beside(&self, tx: &mut Tx, patience: Patience) -> Result<Self, ScopeError> {
+        let (zones, zone, look) = (self.zones.clone(), self.zone, self.look);
+        let (genealogy, watch, begun, began) = (self.genealogy, None, AtomicUsize::new(0), Instant::now());
+        let asked = Self { genealogy, zones, zone, look, patience, watch, begun, began };
+        asked.limit_time(tx).await?;
+        Ok(asked)
     }
 
     /// Before each condition.

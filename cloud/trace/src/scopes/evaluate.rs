@@ -420,6 +420,7 @@ pub(super) async fn by_reading(
             station: some(&reading.station),
             from: window.from,
             to: window.to,
+            without_taken: reading.without_taken,
             plants: window.plants,
             own: own.clone(),
         };

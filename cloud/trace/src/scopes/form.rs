@@ -427,7 +427,9 @@ mod tests {
         let form = Form::read(&pairs("operation=CURE&reading=temperature&outside=1"));
         assert_eq!(
             form.criteria().unwrap(),
-            json!({ "all": [{ "reading": { "name": "temperature", "operation": "CURE", "outside": true } }] })
+            json!({ "all": [{ "reading": {
+                "name": "temperature", "operation": "CURE", "outside": true, "without_taken": true,
+            } }] })
         );
         let form = Form::read(&pairs("operator=op-7&taken=1"));
         assert_eq!(form.criteria().unwrap(), json!({ "all": [{ "event": { "operator": "op-7" } }] }));
@@ -514,6 +516,7 @@ mod tests {
             json!({ "reading": { "name": "t", "outside": true, "low": "4" } }),
             json!({ "contains": { "supplier_lot": "H", "supplier": "S" } }),
             json!({ "is": { "item": "A", "life": "active" } }),
+            json!({ "reading": { "name": "t", "outside": true, "without_taken": true } }),
         ];
         let all = json!({ "all": leaves });
         let turned =

@@ -4,6 +4,7 @@
 mod api;
 pub mod asked;
 mod attached;
+mod beside;
 mod builder;
 pub mod criteria;
 pub mod error;

@@ -54,9 +54,9 @@ pub struct Suspects {
     /// This page, in the order of their UIDs.
     pub units: Vec<Unit>,
     /// Labels from which something was only taken, and which `without_taken` leaves out: how
-    /// many, on the first page only; where `more`, at least. 0 also where more units fit with
-    /// them than can be counted.
-    pub taken_total: usize,
+    /// many, on the first page only; where `more`, at least. Null where that is not known:
+    /// looking for them took too long, or more units fit with them than can be counted.
+    pub taken_total: Option<usize>,
     /// The first 50 of them.
     pub taken: Vec<Unit>,
     /// Pass as `after` for the next page; null on the last.

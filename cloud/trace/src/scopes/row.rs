@@ -39,7 +39,19 @@ pub const KINDS: [Kind; 7] = [
     Kind {
         name: "reading",
         node: "reading",
-        fields: &["name", "how", "low", "high", "operation", "machine", "station", "plant", "from", "to"],
+        fields: &[
+            "name",
+            "how",
+            "low",
+            "high",
+            "operation",
+            "machine",
+            "station",
+            "plant",
+            "from",
+            "to",
+            "taken",
+        ],
     },
     Kind { name: "handled", node: "event", fields: &["operator", "plant", "from", "to", "taken"] },
     Kind { name: "contains", node: "contains", fields: &["uid", "supplier_lot", "supplier", "lot"] },
@@ -183,7 +195,12 @@ impl Row {
             let minute = matches!(field.as_str(), "from" | "to") && text.len() == 19;
             row.put(field, text.strip_suffix(":00").filter(|_| minute).unwrap_or(text));
         }
-        if matches!(node, Node::Event(event) if !event.without_taken) {
+        let counts_taken = match node {
+            Node::Event(event) => !event.without_taken,
+            Node::Reading(reading) => !reading.without_taken,
+            _ => false,
+        };
+        if counts_taken {
             row.put(TAKEN, "1");
         }
         if let Node::Reading(reading) = node {

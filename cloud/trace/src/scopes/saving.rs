@@ -138,8 +138,15 @@ async fn audited(
     after: serde_json::Value,
 ) -> Result<(), ScopeError> {
     let subject = format!("scope:{id}");
-    audit::record(tx, Entry { action, subject: &subject, before: None, after: Some(after) }).await?;
-    Ok(())
+    noted(tx, Entry { action, subject: &subject, before: None, after: Some(after) }).await
+}
+
+/// Keeps in the audit what is done with a scope. What somebody asks who may ask of some plants
+/// alone is of these. What is asked of all plants is of none: its units are wherever they are
+/// on that day, and its name and criteria are nothing of a plant's.
+pub(super) async fn noted(tx: &mut Tx, entry: Entry<'_>) -> Result<(), ScopeError> {
+    let plants = tx.plants().codes().unwrap_or_default();
+    Ok(audit::record_at(tx, &plants, entry).await?)
 }
 
 /// A scope that the caller may change.

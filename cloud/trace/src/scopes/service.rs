@@ -2,23 +2,24 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use platform::audit::{self, Entry};
+use platform::audit::Entry;
 use platform::ctx::{Cx, Plants};
 use platform::db::Tx;
 use platform::web::{AppState, Caller, Problem};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::Asked;
+use super::asked::{Asked, Patience};
+use super::beside;
 use super::criteria::Node;
 use super::error::ScopeError;
 use super::evaluate::{Part, evaluate};
 use super::first::first;
 use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit, UnitGroup};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
-use super::sets;
 use super::store::kept::{self, ScopeRow};
 use super::store::told;
+use super::{saving, sets};
 use crate::explore::scope;
 use crate::explore::service::{behind, own_code, uid_text};
 use crate::explore::store::label;
@@ -95,6 +96,18 @@ pub async fn suspects(
     (after, limit): (Option<&str>, usize),
     now: DateTime<Utc>,
 ) -> Result<Suspects, ScopeError> {
+    suspects_beside(tx, (zone, genealogy), node, (after, limit), Patience::BESIDE, now).await
+}
+
+/// [`suspects`], and for what is left out it waits so long.
+pub(super) async fn suspects_beside(
+    tx: &mut Tx,
+    (zone, genealogy): (Tz, &Genealogy),
+    node: &Node,
+    (after, limit): (Option<&str>, usize),
+    patience: Patience,
+    now: DateTime<Utc>,
+) -> Result<Suspects, ScopeError> {
     let start = place(after)?;
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
@@ -112,8 +125,9 @@ pub async fn suspects(
     let units = units(tx, page).await?;
     let plants_behind = behind(tx, now).await?;
     // Last: the rest is not to run into the limit of the time that this uses up.
-    let (taken_total, taken) =
-        if start == 0 { left_out(tx, &asked, node, &keys).await? } else { (0, Vec::new()) };
+    let left_out =
+        if start == 0 { left_out(tx, (&asked, patience), node, &keys).await? } else { Some((0, Vec::new())) };
+    let (taken_total, taken) = left_out.unzip();
     let total = keys.len();
     let looked_back_to = since;
     Ok(Suspects {
@@ -124,30 +138,39 @@ pub async fn suspects(
         groups_cut,
         units,
         taken_total,
-        taken,
+        taken: taken.unwrap_or_default(),
         next,
         current_to,
         plants_behind,
     })
 }
 
-/// What `without_taken` leaves out beside these units: how much, and the first of it.
+/// What `without_taken` leaves out beside these units: how much, and the first of it; `None`
+/// where that is not known in time. What was asked for is answered all the same.
 async fn left_out(
     tx: &mut Tx,
-    asked: &Asked<'_>,
+    (asked, patience): (&Asked<'_>, Patience),
     node: &Node,
     keys: &[i64],
+) -> Result<Option<(usize, Vec<Unit>)>, ScopeError> {
+    let Some(wider) = node.with_taken() else { return Ok(Some((0, Vec::new()))) };
+    beside::begin(tx).await?;
+    let looked = more_than(tx, (asked, patience), &wider, keys).await;
+    beside::settled(tx, looked).await
+}
+
+/// What a wider question finds more than these units: how much, and the first of it.
+async fn more_than(
+    tx: &mut Tx,
+    (asked, patience): (&Asked<'_>, Patience),
+    wider: &Node,
+    keys: &[i64],
 ) -> Result<(usize, Vec<Unit>), ScopeError> {
-    let Some(wider) = node.with_taken() else { return Ok((0, Vec::new())) };
-    let all = match first(tx, asked, &wider).await {
-        Ok(found) => found.keys,
-        // What was asked for is answered all the same.
-        Err(ScopeError::TooMany(_)) => return Ok((0, Vec::new())),
-        Err(error) => return Err(error),
-    };
-    let left_out = sets::without(&all, keys);
-    let shown = units(tx, &left_out[..left_out.len().min(USUAL_LIMIT)]).await?;
-    Ok((left_out.len(), shown))
+    let asked = asked.beside(tx, patience).await?;
+    let all = first(tx, &asked, wider).await?.keys;
+    let more = sets::without(&all, keys);
+    let shown = units(tx, &more[..more.len().min(USUAL_LIMIT)]).await?;
+    Ok((more.len(), shown))
 }
 
 fn group(row: told::GroupRow) -> UnitGroup {
@@ -301,8 +324,7 @@ pub async fn delete(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Result<(), Sco
     kept::delete(tx, id, now).await?;
     let before = Some(json!({ "name": scope.name, "members": scope.members }));
     let subject = format!("scope:{id}");
-    audit::record(tx, Entry { action: "scope.delete", subject: &subject, before, after: None }).await?;
-    Ok(())
+    saving::noted(tx, Entry { action: "scope.delete", subject: &subject, before, after: None }).await
 }
 
 /// Runs in a transaction of the caller's; mistakes are told in the caller's language.

@@ -1,6 +1,7 @@
 //! Flipped bytes in the journal and its WAL.
 
 use super::support::*;
+use crate::engine::{PrintJob, PrintState, PrintUpdate};
 use crate::inputs::Colour;
 use proto::v1;
 use sha2::{Digest, Sha256};
@@ -168,6 +169,37 @@ async fn a_flipped_bit_in_a_row_of_numbers_burns_them_and_gives_none_twice() {
         assert!(agent.handle().lease_granted(&again).await.is_err(), "{sql}");
         agent.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_signs_nobody_in_and_prints_nothing_by_itself() {
+    let mut agent = Agent::ready(10).await;
+    let mut jobs = agent.handle().take_print_jobs().unwrap();
+    agent.green("DRAFT 12", "r1").await;
+    agent.green("MINT", "r2").await;
+    let job = jobs.recv().await.unwrap();
+    agent.stop().await;
+    change(&agent, "UPDATE sessions SET json = replace(json, '\"12\"', '\"13\"')").await;
+    change(&agent, "UPDATE prints SET lines = '[\"another\"]'").await;
+    agent.start().await;
+    let digits = |agent: &Agent| agent.handle().subscribe(DOCK).unwrap().borrow().session.digits.clone();
+    assert_eq!(digits(&agent), "", "the station begins anew");
+    assert!(agent.handle().status().warnings().contains(&"journal.quarantine"));
+    // Nothing goes to a printer until a person has said that it did not come out.
+    let mut jobs = agent.handle().take_print_jobs().unwrap();
+    assert!(jobs.try_recv().is_err());
+    let asked = PrintJob { lines: Vec::new(), ..job };
+    assert_eq!(*agent.handle().status().open_prints, std::slice::from_ref(&asked));
+    let again = PrintUpdate { job: asked.clone(), state: PrintState::Again };
+    agent.handle().printed(again).await.unwrap();
+    assert_eq!(jobs.recv().await.unwrap(), PrintJob { copy: 2, ..asked.clone() });
+    agent.green("DRAFT 14", "r3").await;
+    agent.stop().await;
+    // What was written since holds.
+    agent.start().await;
+    assert_eq!(*agent.handle().status().open_prints, [PrintJob { copy: 2, ..asked }]);
+    assert_eq!(digits(&agent), "14");
+    agent.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -173,7 +173,8 @@ async fn labels_from_before_they_were_sealed_are_sealed_as_they_are() {
     let (plant, uid) = stocked(true).await;
     let before = plant.label(key(1)).await;
     let earlier = "ALTER TABLE labels DROP COLUMN crc32; ALTER TABLE aliases DROP COLUMN crc32; \
-                   ALTER TABLE counters DROP COLUMN crc32; \
+                   ALTER TABLE counters DROP COLUMN crc32; ALTER TABLE sessions DROP COLUMN crc32; \
+                   ALTER TABLE prints DROP COLUMN crc32; \
                    DELETE FROM meta WHERE name = 'labels_sum'; PRAGMA user_version = 2";
     let mut plant = plant.after(async |path| change(path, earlier).await).await;
     assert_eq!(plant.label(key(1)).await, before);

@@ -11,7 +11,7 @@ use crate::config::Station;
 use crate::engine::{CodeSpeaker, Handle, StationRules, start_with};
 use crate::inputs::{Answer, Colour, Intake, MachineInput, MachineReading, Quality, ScanInput};
 use crate::station::control::{Control, Verb};
-use crate::station::types::{Label, QualityState};
+use crate::station::types::{Custody, Label, QualityState};
 
 pub(super) const GEAR: &str = "04006381333931";
 const CHIP: &str = "09501101530003";
@@ -251,5 +251,87 @@ async fn readings_of_a_unit_without_a_label_survive_and_name_their_machine() {
     let born = events.iter().find(|event| event.stage() == Stage::Commission).unwrap();
     assert_eq!((operation.machine.as_str(), operation.readings[0].value.as_str()), ("PLC1", "12"));
     assert_eq!(operation.subjects[0].key, born.subjects[0].key);
+    plant.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_office_corrected_of_this_plants_own_facts_counts_no_more() {
+    let mut plant = Plant::start().await;
+    let (label, done) = (suppliers(GEAR, "S-1"), code(Verb::Done));
+    plant.play("OPEN1", &[(&label, "goods.quantity"), (&done, "opening.recorded")]).await;
+    let key = key(1);
+    let uid = uid::Uid::from_key(plant.agent.plant.tenant, uid::Key::new(key).unwrap()).to_string();
+    plant.scan("QC1", &uid).await;
+    plant.scan("QC1", &code(Verb::Fail)).await;
+    let failed = plant.label(key).await;
+    assert_eq!(failed.quality, QualityState::Rejected);
+    let at = failed.last_event.unwrap();
+    let tell = async |plant: &Plant, quality, seen: uuid::Uuid, void: &[uuid::Uuid]| {
+        let told = Label { item: GEAR.into(), unit: "pcs".into(), quality, ..Label::new(key) };
+        let mut json = serde_json::to_value(&told).unwrap();
+        (json["seen"], json["void"]) = (serde_json::json!(seen), serde_json::json!(void));
+        let json = json.to_string();
+        plant.handle.label_answered(v1::LabelAnswer { key, known: true, json }).await.unwrap();
+        plant.label(key).await.quality
+    };
+
+    // It is told of the correction, and asks what the unit is now; also after a restart.
+    let body = serde_json::json!({ "correction": at, "by": uuid::Uuid::now_v7(), "keys": [key] });
+    let row = v1::ReferenceRow {
+        kind: "correction".into(),
+        id: format!("{at}@KOL"),
+        json: body.to_string(),
+        deleted: false,
+    };
+    let version = plant.handle.reference().version + 1;
+    let chunk = v1::ReferenceChunk { version, full: false, last: true, rows: vec![row] };
+    assert_eq!(plant.handle.reference_chunk(chunk).await.unwrap(), Some(version));
+    assert_eq!(plant.handle.status().wishes.labels, [key]);
+    let mut plant = plant.again().await;
+    assert_eq!(plant.handle.status().wishes.labels, [key]);
+
+    // An answer that lacks what was recorded here last, or says of no correction, changes nothing.
+    let free = QualityState::Unrestricted;
+    assert_eq!(tell(&plant, free, uuid::Uuid::now_v7(), &[at]).await, QualityState::Rejected);
+    assert_eq!(plant.handle.status().wishes.labels, [key], "it asks again");
+    assert_eq!(tell(&plant, free, at, &[]).await, QualityState::Rejected);
+    assert_eq!(tell(&plant, free, at, &[at]).await, free);
+    assert!(plant.handle.status().wishes.labels.is_empty());
+    let mended = plant.label(key).await;
+    assert_eq!((&mended.void, mended.last_event), (&vec![at], Some(at)));
+    // What is recorded here from now on stands against an answer that does not know of it.
+    plant.scan("QC1", &uid).await;
+    plant.scan("QC1", &code(Verb::Fail)).await;
+    assert_eq!(plant.label(key).await.quality, QualityState::Rejected);
+    assert_eq!(tell(&plant, free, at, &[at]).await, QualityState::Rejected);
+    // It is asked of whenever it is scanned: the cloud may have seen more since.
+    plant.scan("STORE1", &uid).await;
+    assert_eq!(plant.handle.status().wishes.labels, [key]);
+    // The correction was taken back.
+    let last = plant.label(key).await.last_event.unwrap();
+    assert_eq!(tell(&plant, QualityState::InInspection, last, &[]).await, QualityState::InInspection);
+    plant.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_its_package_again_by_the_office_is_on_the_packages_list() {
+    let mut plant = Plant::start().await;
+    let (label, done) = (suppliers(GEAR, "S-1"), code(Verb::Done));
+    plant.play("OPEN1", &[(&label, "goods.quantity"), (&done, "opening.recorded")]).await;
+    let (key, carton) = (key(1), "UID-SAIF-VSK-RM-000001-AD".parse::<uid::Uid>().unwrap().key().get());
+    let at = plant.label(key).await.last_event.unwrap();
+    let tell = async |plant: &Plant, told: Label, void: &[uuid::Uuid]| {
+        let mut json = serde_json::to_value(&told).unwrap();
+        (json["seen"], json["void"]) = (serde_json::json!(at), serde_json::json!(void));
+        let answer = v1::LabelAnswer { key: told.key, known: true, json: json.to_string() };
+        plant.handle.label_answered(answer).await.unwrap();
+        plant.label(carton).await.children
+    };
+    let empty = Label { item: "BOX".into(), package: true, ..Label::new(carton) };
+    assert!(tell(&plant, empty, &[]).await.is_empty());
+    let unit = Label { item: "GEAR".into(), unit: "pcs".into(), ..Label::new(key) };
+    let inside = Label { custody: Custody::Parent { key: carton }, ..unit.clone() };
+    assert_eq!(tell(&plant, inside, &[at]).await, [key]);
+    assert!(tell(&plant, unit, &[]).await.is_empty(), "and off it again");
     plant.stop().await;
 }

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{amount, here, link, not_issued};
-use crate::station::types::{Label, Life, OperationState, QualityState};
+use crate::station::types::{Custody, Label, Life, OperationState, QualityState};
 
 /// Takes back the event named: a label whose last event it was returns to what
 /// it was before; for others links and quantities are reversed.
@@ -20,24 +20,59 @@ pub(super) fn correct(labels: &mut HashMap<i64, Label>, event: &v1::Event, corre
     let named = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
     let keys: BTreeSet<i64> = named.map(|subject| subject.key).filter(|key| *key > 0).collect();
     let mut later = Vec::new();
-    for key in keys {
+    let mut restored = Vec::new();
+    for &key in &keys {
         let Some(label) = labels.get_mut(&key) else {
             continue;
         };
         let mut now = label.clone();
         now.before = None;
+        if label.void.contains(&id) {
+            // The office has taken it back already.
+            label.before = Some(Box::new(now));
+            continue;
+        }
         match label.before.take().filter(|_| label.last_event == Some(id)) {
-            Some(before) => restore(label, *before),
+            Some(before) => {
+                restore(label, *before);
+                restored.push((key, now.custody.clone()));
+            }
             None => later.push(key),
         }
         // So that a correction can itself be corrected.
         label.before = Some(Box::new(now));
+    }
+    for (key, was) in restored {
+        list_again(labels, &keys, key, &was);
     }
     let Some(corrected) = corrected else {
         return;
     };
     for subject in corrected.subjects.iter().filter(|subject| later.contains(&subject.key)) {
         reverse(labels, corrected, subject);
+    }
+}
+
+/// What came back without its package has left that, though the RETURN names no package: taken
+/// back, it is on the package's list again, and off it when that is taken back in its turn.
+fn list_again(labels: &mut HashMap<i64, Label>, named: &BTreeSet<i64>, key: i64, was: &Custody) {
+    let Some(label) = labels.get(&key).filter(|label| label.custody != *was) else {
+        return;
+    };
+    let (is, returned) = (label.custody.clone(), label.last_stage == i32::from(Stage::Return));
+    if let Custody::Parent { key: package } = is
+        && !named.contains(&package)
+        && let Some(package) = labels.get_mut(&package).filter(|label| label.package)
+        && !package.children.contains(&key)
+    {
+        package.children.push(key);
+    }
+    if let Custody::Parent { key: package } = was
+        && returned
+        && !named.contains(package)
+        && let Some(package) = labels.get_mut(package).filter(|label| label.package)
+    {
+        package.children.retain(|child| *child != key);
     }
 }
 

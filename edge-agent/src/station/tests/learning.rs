@@ -2,8 +2,11 @@
 
 use super::fixture::decimal;
 use super::plant::Plant;
-use crate::station::learn;
+use proto::v1::Stage;
+use uuid::Uuid;
+
 use crate::station::types::{Custody, Label, Life, OperationState, QualityState};
+use crate::station::{learn, mend};
 
 /// A gear of another plant, as the cloud knows it.
 fn told(plant: &Plant, short: &str) -> Label {
@@ -269,4 +272,38 @@ fn what_damage_took_is_red_until_a_supervisor_frees_it() {
         ],
     );
     assert!(!plant.label("RM2").lost);
+}
+
+#[test]
+fn what_the_office_corrected_is_as_the_cloud_has_it_and_is_not_taken_back_once_more() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("RM4", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    plant.play("DISPATCH", &[("RM4", "red label.inside REFUSED"), ("CANCEL", "green cancelled")]);
+    let packed = Uuid::from_slice(&plant.of(Stage::Packing)[0].event_id).unwrap();
+    let (unit, package) = (plant.key("RM4"), plant.key("PK1"));
+    let (hold, store) = (Uuid::from_u128(9), Custody::Location { place: "STORE".to_owned() });
+    for key in [unit, package] {
+        let mut known = plant.labels.remove(&key).unwrap();
+        assert_eq!(known.last_event, Some(packed));
+        known.holds.push(hold);
+        let told = Label {
+            item: known.item.clone(),
+            container: known.container,
+            quantity: known.quantity,
+            unit: known.unit.clone(),
+            custody: store.clone(),
+            count: 70,
+            ..Label::new(key)
+        };
+        let count = known.count;
+        let mut label = mend(known, told, vec![packed], plant.now.to_utc());
+        assert_eq!((label.last_event, label.count), (Some(packed), count));
+        assert_eq!(std::mem::take(&mut label.holds), [hold], "those are told by themselves");
+        plant.labels.insert(key, label);
+    }
+    assert!(plant.label("PK1").package && plant.label("PK1").children.is_empty());
+    plant.play("DISPATCH", &[("RM4", "green ship.taken"), ("CANCEL", "green cancelled")]);
+    plant.play("PACKING", &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT CORRECT")]);
+    assert_eq!(plant.label("RM4").custody, store);
+    assert!(plant.label("PK1").children.is_empty());
 }

@@ -247,6 +247,37 @@ fn what_comes_back_without_its_package_leaves_it() {
 }
 
 #[test]
+fn a_return_that_is_taken_back_puts_the_unit_on_its_packages_list_again() {
+    let mut plant = Plant::built();
+    plant.play(
+        "PACKING",
+        &[
+            ("FG1", "green pack.content"),
+            ("RM4", "green pack.content"),
+            ("DONE", "green packed COMMISSION PACKING"),
+        ],
+    );
+    plant.play("DISPATCH", &[("PK1", "green ship.taken"), ("DONE", "green dispatched DISPATCH")]);
+    plant.play(
+        "RETURN",
+        &[
+            ("REASON-WRONG", "green reason.set"),
+            ("FG1", "green arrival.taken"),
+            ("DONE", "green returned RETURN"),
+        ],
+    );
+    let (unit, package) = (plant.key("FG1"), plant.key("PK1"));
+    assert_eq!(plant.label("PK1").children, [plant.key("RM4")]);
+    plant.play("RETURN", &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT")]);
+    assert_eq!(plant.label("FG1").custody, Custody::Parent { key: package });
+    assert!(plant.label("PK1").children.contains(&unit), "what leaves with it is looked at");
+    // It did come back, after all.
+    plant.play("RETURN", &[("CORRECT", "green correct.last"), ("DONE", "green correct.restored CORRECT")]);
+    assert!(matches!(plant.label("FG1").custody, Custody::Location { .. }));
+    assert_eq!(plant.label("PK1").children, [plant.key("RM4")]);
+}
+
+#[test]
 fn a_package_that_this_plant_does_not_know_was_sent_by_another() {
     let mut plant = Plant::built();
     let (unit, package) = (plant.key("FG1"), plant.key("PK7"));
@@ -278,4 +309,26 @@ fn a_package_with_more_in_it_than_was_told_stays() {
     let package = plant.key("PK1");
     plant.labels.get_mut(&package).unwrap().incomplete = true;
     plant.play("DISPATCH", &[("PK1", "red content.unnamed REFUSED")]);
+}
+
+#[test]
+fn what_is_held_after_it_was_scanned_is_red_at_the_next_scan_and_as_before_once_it_is_free() {
+    let mut plant = Plant::built();
+    let unit = plant.key("FG1");
+    let at = |plant: &mut Plant, station: &str, first: &[(&str, &str)], text: &str, red: &str| {
+        plant.play(station, first);
+        plant.play(station, &[(text, "amber scan.again")]);
+        plant.reference.held_keys.insert(unit);
+        plant.play(station, &[(text, red), (text, red.trim_end_matches(" REFUSED"))]);
+        plant.reference.held_keys.clear();
+        plant.play(station, &[(text, "amber scan.again")]);
+    };
+    at(&mut plant, "DISPATCH", &[("FG1", "green ship.taken")], "FG1", "red label.held REFUSED");
+    plant.play("DISPATCH", &[("CANCEL", "green cancelled")]);
+    let pack = [("NOLABEL", "green pack.no-label"), ("FG1", "green pack.content")];
+    at(&mut plant, "PACKING", &pack, "FG1", "red label.held REFUSED");
+    plant.play("PACKING", &[("DONE", "green packed COMMISSION PACKING")]);
+    let ship = [("ST-1", "green order.chosen"), ("PK1", "green ship.taken")];
+    at(&mut plant, "TRANSFER-OUT", &ship, "PK1", "red content.held REFUSED");
+    plant.play("TRANSFER-OUT", &[("DONE", "green transferred TRANSFER")]);
 }

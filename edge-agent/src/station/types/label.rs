@@ -218,6 +218,10 @@ pub struct Label {
     /// When the cloud last told what it is; none where it is known from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<DateTime<Utc>>,
+    /// Events of this agent that name it and count as never done by another's word (a
+    /// correction by the office): those of which the label here knows already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub void: Vec<Uuid>,
     /// Damage of the plant's disk took what was known of it, or a part: it may be held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
@@ -261,6 +265,7 @@ impl Label {
             expires_on: None,
             touched: Touched::default(),
             told_at: None,
+            void: Vec::new(),
             lost: false,
             before: None,
         }

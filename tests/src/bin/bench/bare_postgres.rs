@@ -129,19 +129,19 @@ async fn insert(conn: &mut PgConnection, tenant: Uuid, events: &[Decoded]) -> an
 }
 
 async fn subjects(conn: &mut PgConnection, tenant: Uuid, events: &[Decoded]) -> anyhow::Result<()> {
-    let mut rows: Vec<(i64, &SubjectRow)> =
-        events.iter().flat_map(|e| e.subjects.iter().map(move |s| (e.seq, s))).collect();
-    rows.sort_unstable_by_key(|(seq, s)| (s.key, *seq, s.ordinal));
+    let mut rows: Vec<(&Decoded, &SubjectRow)> =
+        events.iter().flat_map(|e| e.subjects.iter().map(move |s| (e, s))).collect();
+    rows.sort_unstable_by_key(|(e, s)| (s.key, e.seq, s.ordinal));
     of(
         "insert into event_subjects (tenant_id, agent_id, epoch, key, seq, ordinal, role, quantity, \
-         unit, quantity2, unit2, count, mint, item, lot_id) \
+         unit, quantity2, unit2, count, mint, item, lot_id, occurred_at) \
          select $1, $2, $3, u.* from unnest($4::bigint[], $5::bigint[], $6::smallint[], \
          $7::smallint[], $8::numeric[], $9::text[], $10::numeric[], $11::text[], $12::integer[], \
-         $13::boolean[], $14::text[], $15::uuid[]) as u",
+         $13::boolean[], $14::text[], $15::uuid[], $16::timestamptz[]) as u",
         tenant,
     )
     .bind(col(&rows, |(_, s)| s.key))
-    .bind(col(&rows, |(seq, _)| *seq))
+    .bind(col(&rows, |(e, _)| e.seq))
     .bind(col(&rows, |(_, s)| s.ordinal))
     .bind(col(&rows, |(_, s)| s.role))
     .bind(col(&rows, |(_, s)| s.quantity))
@@ -152,6 +152,7 @@ async fn subjects(conn: &mut PgConnection, tenant: Uuid, events: &[Decoded]) -> 
     .bind(col(&rows, |(_, s)| s.mint))
     .bind(col(&rows, |(_, s)| s.item.as_str()))
     .bind(col(&rows, |(_, s)| s.lot_id))
+    .bind(col(&rows, |(e, _)| e.event.occurred_at))
     .execute(conn)
     .await?;
     Ok(())

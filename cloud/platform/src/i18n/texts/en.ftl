@@ -177,6 +177,11 @@ lines-number = Row
 lines-add = Add a row
 lines-remove = Take this row away
 lines-too-much = A grid takes up to { $count } rows at once, and these are more than it can send. Nothing was sent, and what you typed is here. Take rows away and save in parts.
+form-overtaken = Somebody else changed this meanwhile. What you typed is still here, and what stands now is said beside it where it differs. Save again to put yours in its place.
+form-now = Now it says: { $value }
+form-now-empty = Now it is empty.
+form-yes = Yes
+form-no = No
 form-mistakes = { $count ->
     [one] One thing is not right.
    *[other] { $count } things are not right.

@@ -7,6 +7,7 @@
 
 mod field;
 mod judge;
+mod lacking;
 mod sorted;
 mod store;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 pub(super) use field::by_range;
 pub(super) use judge::judge;
+pub(super) use lacking::{lacking, said};
 pub(super) use sorted::{narrow, sorted};
 pub(super) use store::{Bounds, users_of};
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::api::{Right, open, seen};
 use super::super::check::{self, Cells};
 use super::super::declared;
-use super::super::extra::OWN;
+use super::super::extra::{self, OWN};
 use super::super::history::{self, Entry};
 use super::super::import::label;
 use super::super::kind::Kind;
@@ -26,7 +26,7 @@ use super::url_text;
 use crate::db::Tx;
 use crate::i18n::{Texts, plain_number};
 use crate::web::fields::{Fields, Input};
-use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, form, kept, query};
 
 #[derive(Template)]
 #[template(path = "masters/form.html")]
@@ -41,6 +41,8 @@ struct FormPage<'a> {
     deleted: bool,
     /// It was saved just now.
     saved: bool,
+    /// How many rows lack what it asks of them, where it was saved just now.
+    lacking: Option<String>,
     fields: Fields<'a>,
     may_delete: bool,
     delete_address: String,
@@ -209,10 +211,14 @@ async fn show(
                 Some(stored) => history::history(tx, shape, key, &stored.row, texts).await?,
                 None => Vec::new(),
             };
-            Ok::<_, MastersError>((inputs, history))
+            let lacking = match filled.stored {
+                Some(stored) if filled.saved => extra::lacking(tx, shapes, name, &stored.row).await?,
+                _ => 0,
+            };
+            Ok::<_, MastersError>((inputs, history, lacking))
         })
         .await;
-    let (inputs, history) = made.map_err(|error| error.problem(texts))?;
+    let (inputs, history, lacking) = made.map_err(|error| error.problem(texts))?;
     let known =
         |mistake: &&Mistake| !inputs.iter().any(|input| input.error.is_some() && shown_at(mistake, input));
     told.extend(filled.mistakes.iter().filter(known).map(|mistake| {
@@ -258,6 +264,7 @@ async fn show(
         is_new: stored.is_none(),
         deleted: stored.is_some_and(|stored| stored.deleted),
         saved: filled.saved,
+        lacking: extra::said(texts, lacking),
         fields,
         may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
@@ -506,7 +513,12 @@ pub(super) async fn create(
             let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
-        Err(error) => Err(error.problem(&caller.texts)),
+        Err(error) => {
+            let told = vec![kept(&caller.texts, error.problem(&caller.texts))?];
+            let filled = Filled { typed: Some(&cells), ..Filled::default() };
+            let page = show(&state, &caller, &headers, &shapes, &name, "", filled, told).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
     }
 }
 
@@ -534,7 +546,10 @@ pub(super) async fn update(
             Err(MastersError::Mistakes(mistakes)) => (mistakes, Vec::new(), StatusCode::UNPROCESSABLE_ENTITY),
             // What was typed stays beside what somebody else wrote meanwhile.
             Err(MastersError::Stale) => (Vec::new(), vec![caller.t("masters-stale")], StatusCode::CONFLICT),
-            Err(error) => return Err(error.problem(&caller.texts)),
+            Err(error) => {
+                let told = vec![kept(&caller.texts, error.problem(&caller.texts))?];
+                (Vec::new(), told, StatusCode::UNPROCESSABLE_ENTITY)
+            }
         };
     let filled =
         Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes, ..Filled::default() };

@@ -62,7 +62,7 @@ async fn a_file_of_codes_alone_is_imported() {
     let refused = mistakes(import(&office.test.db, &office.cx, shape, &wrong, &heads, false).await);
     assert_eq!(
         refused.iter().map(|(row, field, _)| (*row, field.as_str())).collect::<Vec<_>>(),
-        [(Some(3), "currency"), (Some(3), "name"), (Some(4), "currency"), (Some(4), "name")]
+        [(Some(1), "name"), (Some(3), "currency"), (Some(4), "currency")]
     );
 }
 

@@ -91,6 +91,7 @@ fn every_mistake_has_words() {
         include_str!("../rules.rs"),
         include_str!("../service.rs"),
         include_str!("../sheet.rs"),
+        include_str!("../twins.rs"),
         include_str!("../write.rs"),
         include_str!("../../numbering/judge.rs"),
         include_str!("../../numbering/pattern.rs"),

@@ -87,6 +87,49 @@ async fn own_fields_are_judged_when_they_are_defined() {
 }
 
 #[tokio::test]
+async fn a_field_that_must_be_filled_says_how_many_rows_lack_it() {
+    let office = Office::new().await;
+    office.create("items", ITEM).await.unwrap();
+    let lacking = async |saved: &Saved| {
+        let row = &saved.stored.row;
+        let counted: Result<_, MastersError> = office
+            .test
+            .db
+            .tx(&office.cx, async |tx| {
+                crate::masters::extra::lacking(tx, &office.shapes, "custom_fields", row).await
+            })
+            .await;
+        counted.unwrap()
+    };
+    let free = office.define(WEIGHT, &[]).await.unwrap();
+    assert_eq!(lacking(&free).await, 0, "it may be empty");
+    let named = [("field", "tint"), ("needed", "true"), ("default_value", "red")];
+    let by_itself = office.define(COLOUR, &named).await.unwrap();
+    assert_eq!(lacking(&by_itself).await, 0, "what is not said is the default");
+    let needed = office.define(COLOUR, &[("needed", "true")]).await.unwrap();
+    assert_eq!(lacking(&needed).await, 1);
+    office
+        .value(
+            "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
+                  select app.tenant(), 'X-' || n, 'X', 'RM', 'pcs', 'none' from generate_series(1, 1500) n
+                  returning to_jsonb(1)",
+        )
+        .await;
+    assert_eq!(lacking(&needed).await, 1001, "as far as that helps");
+    office
+        .value(
+            "insert into custom_values (tenant_id, master, row_key, field, value, sorted)
+                  select tenant_id, 'items', item, 'colour', 'red', 'red' from items returning to_jsonb(1)",
+        )
+        .await;
+    assert_eq!(lacking(&needed).await, 0);
+    let said = |count| crate::masters::extra::said(&english(), count);
+    assert_eq!(said(0), None);
+    assert!(said(12).unwrap().starts_with("12 rows have nothing"), "{:?}", said(12));
+    assert!(said(1001).unwrap().starts_with("More than 1,000 rows"), "{:?}", said(1001));
+}
+
+#[tokio::test]
 async fn own_fields_live_as_other_fields_do() {
     let office = Office::new().await;
     office.define(COLOUR, &[("needed", "true")]).await.unwrap();

@@ -6,7 +6,12 @@ use super::super::{Sheet, delete, export, import as importing, import::heads};
 use super::*;
 use crate::masters::Report;
 
-async fn import(office: &Office, master: &str, bytes: &[u8], dry_run: bool) -> Result<Report, MastersError> {
+pub(super) async fn import(
+    office: &Office,
+    master: &str,
+    bytes: &[u8],
+    dry_run: bool,
+) -> Result<Report, MastersError> {
     let shape = office.shape(master);
     let sheet = Sheet::read(bytes).map_err(|mistake| MastersError::Mistakes(vec![mistake]))?;
     let heads = heads(shape, &[english()]);
@@ -112,11 +117,27 @@ async fn a_file_changes_what_it_names_and_no_more() {
         [
             (1, "hsn", "column-twice"),
             (1, "colour", "column"),
+            (1, "names", "column-missing"),
+            (1, "type_code", "column-missing"),
+            (1, "base_unit", "column-missing"),
+            (1, "tracking", "column-missing"),
             (3, "item", "twice"),
-            (4, "names", "language"),
-            (4, "type_code", "required"),
-            (4, "base_unit", "required"),
-            (4, "tracking", "required"),
+        ]
+    );
+    // A column that the whole file lacks is told once, and who writes `name` is told what it is
+    // called here; an empty cell of a column that is there is told with its row.
+    let file = "item,name,base_unit,tracking\nA,Bolt,pcs,lot\nB,Nut,,lot\nC,Pin,pcs,lot\n";
+    let told = import(&office, "items", file.as_bytes(), false).await.unwrap_err();
+    let MastersError::Mistakes(told) = told else { panic!("{told:?}") };
+    let said: Vec<(usize, &str, String)> =
+        told.iter().map(|m| (m.row.unwrap(), m.field.as_str(), m.wrong.fix(&english()))).collect();
+    assert_eq!(
+        said,
+        [
+            (1, "name", "Did you mean names.en?".to_owned()),
+            (1, "names", "Add a column names.en.".to_owned()),
+            (1, "type_code", "Add a column type_code.".to_owned()),
+            (3, "base_unit", "Fill it in.".to_owned()),
         ]
     );
     // Two rows may not share what only one may have, nor take another's.

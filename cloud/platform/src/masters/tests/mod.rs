@@ -12,6 +12,7 @@ mod rights;
 mod row;
 mod sensitive;
 mod told;
+mod twins;
 
 use std::sync::Arc;
 

@@ -44,6 +44,25 @@ async fn every_mistake_of_a_form_is_told_at_once() {
     assert_eq!(fields(office.create("items", &[]).await).len(), 5, "what is required");
 }
 
+#[tokio::test]
+async fn a_printed_number_of_goods_is_kept_in_its_full_length() {
+    let office = Office::new().await;
+    let given = [ITEM, &[("gtin", "8901234567890")]].concat();
+    assert_eq!(office.create("items", &given).await.unwrap().stored.row["gtin"], "08901234567890");
+    let other: Vec<(&str, &str)> =
+        given.iter().map(|(n, v)| (*n, if *n == "item" { "NUT" } else { *v })).collect();
+    assert_eq!(
+        fields(office.create("items", &other).await),
+        [pair("gtin", "taken")],
+        "the same, however written"
+    );
+    let wrong = [ITEM, &[("gtin", "8901234567899")]].concat();
+    assert_eq!(
+        fields(office.create("items", &wrong).await),
+        [pair("item", "exists"), pair("gtin", "gtin-check")]
+    );
+}
+
 crate::in_every_placement! {
 async fn a_row_is_created_changed_deleted_and_restored_and_history_tells() {
     let office = Office::new().await;
@@ -96,6 +115,28 @@ async fn what_is_used_stays() {
     let used = delete(db, cx, &office.shapes, office.shape("units"), "pcs", None).await;
     let Err(MastersError::InUse(used)) = used else { panic!("{used:?}") };
     assert_eq!(used.iter().map(|used| used.say(&english())).collect::<Vec<_>>(), ["item BOLT-M6"]);
+
+    // Of many a few are named, and the others counted as far as that helps.
+    let many = "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
+                select app.tenant(), 'X-' || n, 'X', 'RM', 'pcs', 'none' from generate_series(1, 15) n
+                returning to_jsonb(1)";
+    office.value(many).await;
+    let in_use = async || {
+        let used = delete(db, cx, &office.shapes, office.shape("units"), "pcs", None).await.unwrap_err();
+        used.problem(&english()).detail
+    };
+    let told = in_use().await;
+    assert_eq!(told.matches("item ").count(), 12, "{told}");
+    assert!(told.ends_with(" and 4 more. Change those first."), "{told}");
+    office
+        .value(
+            "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
+                  select app.tenant(), 'Y-' || n, 'Y', 'RM', 'pcs', 'none' from generate_series(1, 1500) n
+                  returning to_jsonb(1)",
+        )
+        .await;
+    let told = in_use().await;
+    assert!(told.ends_with(" and more than 1,000 more. Change those first."), "{told}");
 
     office
         .value(

@@ -18,7 +18,7 @@ use super::{PhoneError, phone};
 use crate::i18n::{Texts, plain_number, zone};
 use crate::notify::{MANAGE, pages, store};
 use crate::web::fields::{Fields, Input};
-use crate::web::{AppState, Caller, Problem, Shell, form, status_of};
+use crate::web::{AppState, Caller, Problem, Shell, form, kept, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
@@ -84,11 +84,18 @@ async fn show(
     let of_cloud = state.sms.as_ref();
     let in_use = if kept.active { Some(&kept.provider) } else { of_cloud };
     let bound = in_use.map_or(0, |provider| provider.per_tenant);
-    let failed = !wrong.is_empty();
-    let typed = typed.unwrap_or_else(|| Typed::of(&kept));
+    let failed = typed.is_some() || !wrong.is_empty();
+    let stands = Typed::of(&kept).fields(&caller.texts, kept.has_token);
+    let fields = match typed {
+        None => stands,
+        Some(typed) => {
+            let fields = typed.fields(&caller.texts, kept.has_token);
+            if typed.version == kept.version { fields } else { fields.overtaken(&stands) }
+        }
+    };
     let view = Page {
         texts: &caller.texts,
-        fields: typed.fields(&caller.texts, kept.has_token).wrong(wrong),
+        fields: fields.wrong(wrong),
         own: kept.active,
         of_cloud: of_cloud.is_some(),
         sent: format!("{sent} / {bound}"),
@@ -231,7 +238,12 @@ async fn set(
             let wrong = all.into_iter().map(|(field, key)| (field, caller.t(key))).collect();
             show(&state, &caller, &headers, Some(typed), wrong, false).await
         }
-        Err(error) => Err(error.into()),
+        // The form says so by itself, beside what stands now.
+        Err(SettingsError::Stale) => show(&state, &caller, &headers, Some(typed), Vec::new(), false).await,
+        Err(error) => {
+            let wrong = vec![("", kept(&caller.texts, error)?)];
+            show(&state, &caller, &headers, Some(typed), wrong, false).await
+        }
     }
 }
 

@@ -388,6 +388,48 @@ async fn people_and_administrators_do_it_in_a_browser() {
 }
 
 #[tokio::test]
+async fn what_was_typed_stays_where_another_was_faster_or_the_organisation_moves() {
+    let site = Site::new().await;
+    let (_, admin) = Reader::with_sms(&site.post, "boss@saif.example", &["ADMIN"]).await;
+    let sms = |sender: &str, version: &str| {
+        format!(
+            "url=https%3A%2F%2Fsms.example.com%2F&method=POST&form=form&headers=\
+             &body=to%3D%7Bnumber%7D%26t%3D%7Btext%7D&sender={sender}&token=tok&id_pointer=&error_pointer=\
+             &entity=&templates=&per_person=2&per_tenant=5&version={version}"
+        )
+    };
+    let mail = |sender: &str, version: &str| {
+        format!("sender_name={sender}&reply_to=help%40saif.example&version={version}")
+    };
+    let seen = |page: &str| {
+        page.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let forms: [(&str, &dyn Fn(&str, &str) -> String); 2] =
+        [("/deliveries/sms", &sms), ("/deliveries/mail", &mail)];
+    for (path, form) in forms {
+        assert_eq!(admin.send("POST", path, &form("THEIRS", "0")).await.0, 303, "{path}");
+        let (status, _, page) = admin.send("POST", path, &form("MINE", "0")).await;
+        assert_eq!(status, 422, "{path}");
+        for part in ["What you typed is still here", "value=\"MINE\"", "Now it says: THEIRS"] {
+            assert!(page.contains(part), "{path}: {part}: {page}");
+        }
+        // Nothing was overwritten; who sends it again has seen what stands.
+        let version = seen(&page);
+        site.post.move_on(true).await;
+        let (status, _, page) = admin.send("POST", path, &form("MINE", &version)).await;
+        assert_eq!(status, 422, "{path}");
+        for part in ["is being moved to another database", "value=\"MINE\""] {
+            assert!(page.contains(part), "{path}: {part}: {page}");
+        }
+        assert_eq!(seen(&page), version);
+        site.post.move_on(false).await;
+        assert_eq!(admin.send("POST", path, &form("MINE", &version)).await.0, 303, "{path}");
+    }
+    let kept = site.post.ask("select config->>'sender' from sms_settings").await;
+    assert_eq!(kept, ["MINE"]);
+}
+
+#[tokio::test]
 async fn two_tenants_people_get_their_own_though_one_provider_cannot_be_asked() {
     let broken = Site::new().await;
     let other = Site { post: broken.post.beside("OTHR").await, gateway: broken.gateway.clone() };

@@ -16,7 +16,7 @@ use super::store::Webhook;
 use crate::i18n::Texts;
 use crate::notify::{Kind, MANAGE};
 use crate::web::fields::{Fields, Input};
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, status_of};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
@@ -140,13 +140,11 @@ async fn refused(
     typed: Typed,
     error: WebhookError,
 ) -> Result<Response, Problem> {
-    match error.text_key() {
-        Some(key) => {
-            let wrong = vec![(error.field(), caller.t(key))];
-            show(state, caller, headers, typed, None, wrong).await
-        }
-        None => Err(error.into()),
-    }
+    let told = match error.text_key() {
+        Some(key) => (error.field(), caller.t(key)),
+        None => ("", kept(&caller.texts, error)?),
+    };
+    show(state, caller, headers, typed, None, vec![told]).await
 }
 
 async fn create(

@@ -16,6 +16,7 @@ organisation-company-new = আগে একটি কোম্পানি য�
 organisation-wrong-code = তিনটি অক্ষর ও অঙ্ক চাই, যেমন KOL।
 organisation-code-taken = এই কোডের কারখানা আগে থেকেই আছে।
 organisation-code-fixed = কারখানার কোড তার UID-তে থাকে, বদলানো যায় না। বদলে আরেকটি কারখানা যোগ করুন।
+organisation-wrong-name = নামে ১ থেকে { $most }টি অক্ষর থাকে।
 organisation-wrong-company = একটি কোম্পানি বাছুন।
 organisation-wrong-languages = অন্তত একটি ভাষা বাছুন।
 organisation-wrong-address = সর্বোচ্চ ৫০০ অক্ষর।

@@ -16,6 +16,7 @@ organisation-company-new = Add a company first.
 organisation-wrong-code = Three letters and digits are expected, such as KOL.
 organisation-code-taken = There is a plant of this code already.
 organisation-code-fixed = A plant's code stands in its UIDs and cannot be changed. Add another plant instead.
+organisation-wrong-name = A name has 1 to { $most } characters.
 organisation-wrong-company = Choose a company.
 organisation-wrong-languages = Choose one language at least.
 organisation-wrong-address = At most 500 characters.

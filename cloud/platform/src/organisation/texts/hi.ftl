@@ -16,6 +16,7 @@ organisation-company-new = पहले कंपनी जोड़ें।
 organisation-wrong-code = तीन अक्षर और अंक चाहिए, जैसे KOL।
 organisation-code-taken = इस कोड का संयंत्र पहले से है।
 organisation-code-fixed = संयंत्र का कोड उसके UID में है और बदला नहीं जा सकता। इसके बदले दूसरा संयंत्र जोड़ें।
+organisation-wrong-name = नाम में 1 से { $most } अक्षर होते हैं।
 organisation-wrong-company = कंपनी चुनें।
 organisation-wrong-languages = कम से कम एक भाषा चुनें।
 organisation-wrong-address = अधिकतम 500 अक्षर।

@@ -16,6 +16,7 @@ organisation-company-new = ముందు కంపెనీని చేర్
 organisation-wrong-code = మూడు అక్షరాలు, అంకెలు కావాలి, ఉదాహరణకు KOL.
 organisation-code-taken = ఈ కోడ్‌తో ప్లాంట్ ఇప్పటికే ఉంది.
 organisation-code-fixed = ప్లాంట్ కోడ్ దాని UIDలలో ఉంటుంది, మార్చలేరు. బదులుగా మరో ప్లాంట్ చేర్చండి.
+organisation-wrong-name = పేరులో 1 నుండి { $most } అక్షరాలు ఉంటాయి.
 organisation-wrong-company = కంపెనీని ఎంచుకోండి.
 organisation-wrong-languages = కనీసం ఒక భాష ఎంచుకోండి.
 organisation-wrong-address = గరిష్ఠంగా 500 అక్షరాలు.

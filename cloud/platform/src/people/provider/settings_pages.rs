@@ -19,7 +19,7 @@ use crate::people::pages::{done_or_told, role_name};
 use crate::people::{By, USER_MANAGE, service as people};
 use crate::settings::{TENANT_MANAGE, Tab, tabs};
 use crate::web::fields::{Fields, Input};
-use crate::web::{AppState, Caller, Done, Path, Problem, Shell, form, query, status_of};
+use crate::web::{AppState, Caller, Done, Path, Problem, Shell, form, kept, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/settings/signin", get(page).post(set)).route("/users/{id}/unlink", post(unlink))
@@ -138,7 +138,7 @@ async fn show(
     let kept = settings::get(&state.db, &caller.cx).await?;
     let roles = people::roles(&state.db, &caller.cx).await?;
     let (has_secret, active) = (kept.client_secret.is_some(), kept.active);
-    let typed = shown.typed.unwrap_or(TypedForm {
+    let stands = TypedForm {
         active,
         name: kept.name,
         issuer: kept.issuer,
@@ -149,16 +149,19 @@ async fn show(
         create_role: kept.create_role.unwrap_or_default(),
         provider_only: kept.provider_only,
         version: kept.version,
-    });
+    };
+    let typed = shown.typed.unwrap_or_else(|| stands.clone());
     let at = format!("{}/signin/at/{}", state.public_url, caller.tenant_code);
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
     let beyond = By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts));
     let roles: Vec<Role> = roles.into_iter().filter(|role| role.code != ADMIN).collect();
-    let fields = typed.fields(&caller.texts, &roles, has_secret, &format!("{at}/callback"));
+    let form = |it: &TypedForm| it.fields(&caller.texts, &roles, has_secret, &format!("{at}/callback"));
+    let fields = form(&typed).locked(beyond.is_some()).told(shown.error).wrong(shown.wrong);
+    let fields = if typed.version == stands.version { fields } else { fields.overtaken(&form(&stands)) };
     let view = Page {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/signin"),
-        fields: fields.locked(beyond.is_some()).told(shown.error).wrong(shown.wrong),
+        fields,
         beyond,
         door: active.then_some(at),
         done: shown.done,
@@ -206,7 +209,7 @@ async fn set(
             let page = show(&state, &caller, &headers, Shown::default()).await?;
             return Ok((StatusCode::FORBIDDEN, page).into_response());
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => (Vec::new(), Some(kept(&caller.texts, error)?)),
     };
     // Typed again: it is not sent back.
     let typed = Some(TypedForm { client_secret: String::new(), ..typed });

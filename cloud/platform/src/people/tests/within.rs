@@ -366,6 +366,16 @@ async fn a_role_of_ones_own_is_renamed_and_deleted_when_nothing_names_it() {
     assert_eq!(admin.send("POST", "/roles/LINE_LEAD/name", rename).await.0, StatusCode::SEE_OTHER);
     let (status, _, page) = admin.send("POST", "/roles/LINE_LEAD/name", rename).await;
     assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("Leads of lines"), "stale: {page}");
+    // What was typed stays, beside what the role is called by now, and can be sent over that.
+    let (status, _, page) = admin.send("POST", "/roles/LINE_LEAD/name", "version=1&name=Mine").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let form =
+        page.split("action=\"/roles/LINE_LEAD/name\"").nth(1).unwrap().split("</form>").next().unwrap();
+    for part in
+        ["value=\"Mine\"", "Now it says: Leads of lines", "name=\"version\" value=\"2\"", "role=\"alert\""]
+    {
+        assert!(form.contains(part), "{part}: {form}");
+    }
     let (status, told) =
         api(&admin, "PUT", "/api/v1/roles/LINE_LEAD/name", json!({ "name": "Leads", "version": 2 })).await;
     assert_eq!((status, &told["name"]), (StatusCode::OK, &json!("Leads")), "{told}");

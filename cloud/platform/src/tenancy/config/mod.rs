@@ -19,9 +19,9 @@ use read::{PlantEntry, Wrong};
 /// Most bytes of a file.
 pub const LARGEST: usize = 256 * 1024;
 /// Longest name of a tenant or plant, however it is given.
-pub(crate) const LONGEST_NAME: usize = 120;
+pub(crate) use crate::i18n::LONGEST_NAME;
 
-/// The name of a tenant as it is kept; `None` when it cannot be one.
+/// The name of a tenant or plant as it is kept; `None` when it cannot be one.
 pub(crate) fn tenant_name(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = (1..=LONGEST_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control);

@@ -28,6 +28,7 @@ pub(super) enum Kind {
     Email,
     Url,
     Secret,
+    File,
 }
 
 /// One input of a form.
@@ -53,6 +54,7 @@ pub struct Input {
     lang: String,
     hint: String,
     placeholder: String,
+    accept: &'static str,
     autocomplete: &'static str,
     both: bool,
     pub(super) wrong: Option<(String, String)>,
@@ -165,6 +167,13 @@ impl Input {
     #[must_use]
     pub fn secret(name: impl Into<String>, label: impl Into<String>) -> Self {
         Self::of(Kind::Secret, name, label)
+    }
+
+    /// A file, of these kinds, as HTML names them (`.json,application/json`). Its form is sent
+    /// in parts (`multipart/form-data`), and the file is chosen again when it is shown again.
+    #[must_use]
+    pub fn file(name: impl Into<String>, label: impl Into<String>, accept: &'static str) -> Self {
+        Self { accept, ..Self::of(Kind::File, name, label) }
     }
 
     /// Values that are offered while one types, each with what it is called; `more` is
@@ -312,6 +321,7 @@ impl Input {
             Kind::Email => "email",
             Kind::Url => "url",
             Kind::Secret => "password",
+            Kind::File => "file",
             _ => "text",
         }
     }
@@ -341,6 +351,31 @@ impl Input {
             Some((before, _)) => *before = format!("{before} {what}"),
             wrong => *wrong = Some((what, String::new())),
         }
+    }
+
+    /// What it says to a reader: what is chosen by its name; `None` of what is not told.
+    fn says(&self, texts: &Texts) -> Option<String> {
+        let chosen = || self.choices.iter().filter(|(.., chosen)| *chosen).map(|(_, said, _)| said.as_str());
+        match self.kind {
+            Kind::Secret | Kind::File => None,
+            _ if self.sealed || self.fixed => None,
+            Kind::Choice | Kind::Many => Some(chosen().collect::<Vec<_>>().join(", ")),
+            Kind::Flag => Some(texts.t(if self.value == "true" { "form-yes" } else { "form-no" })),
+            // As a browser sends lines, they end otherwise.
+            _ => Some(self.value.replace("\r\n", "\n").trim().to_owned()),
+        }
+    }
+
+    /// Says what stands there `now`, where that is something else; before what one should know
+    /// of it.
+    pub(super) fn compare(&mut self, now: &Self, texts: &Texts) {
+        let (Some(typed), Some(now)) = (self.says(texts), now.says(texts)) else { return };
+        if typed == now {
+            return;
+        }
+        let said =
+            if now.is_empty() { texts.t("form-now-empty") } else { texts.t1("form-now", "value", now) };
+        self.hint = format!("{said} {}", self.hint).trim_end().to_owned();
     }
 
     /// It as it is drawn; the ids of its parts end with `id`.

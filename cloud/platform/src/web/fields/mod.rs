@@ -33,6 +33,7 @@ pub struct Fields<'a> {
     get: bool,
     submit: String,
     danger: bool,
+    beside: bool,
     cancel: Option<(String, String)>,
     version: Option<i32>,
     hidden: Vec<(String, String)>,
@@ -73,6 +74,7 @@ impl<'a> Fields<'a> {
             get: false,
             submit: submit.into(),
             danger: false,
+            beside: false,
             cancel: None,
             version: None,
             hidden: Vec::new(),
@@ -98,6 +100,13 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub fn danger(mut self) -> Self {
         self.danger = true;
+        self
+    }
+
+    /// It stands beside another form, whose button is the page's main one.
+    #[must_use]
+    pub fn beside(mut self) -> Self {
+        self.beside = true;
         self
     }
 
@@ -239,6 +248,23 @@ impl<'a> Fields<'a> {
         self.wrong(problem.errors.iter().map(|error| (&error.field, &error.detail)))
     }
 
+    /// Somebody else was faster: what was typed stays, what stands `now` is said beside each
+    /// input that differs from it, and who sends the form again puts it in the place of that,
+    /// knowingly. After the inputs, and in the place of what is told where nothing stays.
+    #[must_use]
+    pub fn overtaken(mut self, now: &Fields<'_>) -> Self {
+        let texts = self.texts;
+        for input in self.every_mut() {
+            if let Some(there) = now.every().find(|there| there.name == input.name) {
+                input.compare(there, texts);
+            }
+        }
+        self.version = now.version;
+        let elsewhere = texts.t("error-conflict-stale");
+        self.told.retain(|told| *told != elsewhere);
+        self.told([texts.t("form-overtaken")])
+    }
+
     /// Whether something is wrong.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
@@ -266,6 +292,11 @@ impl<'a> Fields<'a> {
     fn is_unfolded(&self) -> bool {
         self.folded.as_ref().is_some_and(|folded| folded.open)
             || self.folded_inputs().any(|input| input.wrong.is_some())
+    }
+
+    /// Whether it sends a file, and so is sent in parts.
+    fn has_file(&self) -> bool {
+        self.every().any(|input| input.kind == Kind::File)
     }
 
     /// What is wrong with inputs, for the list above them.
@@ -352,6 +383,104 @@ mod tests {
             assert!(drawn.contains(part), "{part}: {drawn}");
         }
         assert!(!drawn.contains("type=\"submit\""), "{drawn}");
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_meanwhile_is_said_beside_what_was_typed() {
+        let texts = Texts::new(Arc::new(I18n::new()), Lang::En);
+        let form = |name: &str, url: &str, way: &str, plants: &[&str], version: i32| {
+            let ways = [("tls", "With TLS"), ("starttls", "STARTTLS")];
+            let ways = ways.map(|(way, said)| (way.to_owned(), said.to_owned()));
+            let at = ["KOL", "VSK"].map(|code| (code.to_owned(), code.to_owned(), plants.contains(&code)));
+            Fields::new(&texts, "/x", "Save").version(Some(version)).inputs([
+                Input::text("name", "Name").value(name).hint("As on the door."),
+                Input::lines("url", "Address").value(url),
+                Input::choice("way", "Way", ways).value(way),
+                Input::many("plant", "Plants", at),
+                Input::tick("active", "In use", version == 1),
+                Input::secret("token", "Token").value(name),
+            ])
+        };
+        let drawn = form("Mine", "a\r\nb ", "tls", &["KOL"], 1)
+            .told([texts.t("error-conflict-stale")])
+            .overtaken(&form("Theirs", "a\nb", "starttls", &[], 2))
+            .render()
+            .unwrap();
+        for part in [
+            "role=\"alert\"",
+            "name=\"version\" value=\"2\"",
+            "value=\"Mine\"",
+            "Now it says: Theirs As on the door.",
+            "Now it says: STARTTLS",
+            "<option value=\"tls\" selected>",
+            "Now it says: No",
+        ] {
+            assert!(drawn.contains(part), "{part}: {drawn}");
+        }
+        assert!(!drawn.contains("Load it again"), "nobody has to: {drawn}");
+        assert_eq!(drawn.matches("Now it is empty.").count(), 1, "of the plants: {drawn}");
+        assert_eq!(
+            drawn.matches("Now it says").count(),
+            3,
+            "no secret, and no line that is the same: {drawn}"
+        );
+    }
+
+    #[test]
+    fn a_form_with_a_file_is_sent_in_parts() {
+        let texts = Texts::new(Arc::new(I18n::new()), Lang::En);
+        let form = |input: Input| Fields::new(&texts, "/", "Read it").beside().inputs([input]);
+        let drawn = form(Input::file("file", "File", ".json")).render().unwrap();
+        for part in
+            ["enctype=\"multipart/form-data\"", "type=\"file\" accept=\".json\"", "class=\"btn\" type"]
+        {
+            assert!(drawn.contains(part), "{part}: {drawn}");
+        }
+        let drawn = form(Input::text("code", "Code")).render().unwrap();
+        assert!(!drawn.contains("enctype") && !drawn.contains("accept="), "{drawn}");
+    }
+
+    /// Templates of every part of the product, by their paths.
+    fn templates() -> Vec<(String, String)> {
+        let cloud = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut folders = vec![cloud.to_owned()];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|is| is == "html") {
+                    found.push((path.display().to_string(), std::fs::read_to_string(path).unwrap()));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_form_of_more_than_two_inputs_is_drawn_here_or_says_why_not() {
+        let templates = templates();
+        let mut excused = 0;
+        for (path, source) in &templates {
+            for (at, _) in source.match_indices("<form") {
+                let form = source[at..].split("</form>").next().unwrap();
+                let shown = form.split("<input").skip(1).filter(|input| {
+                    let tag = input.split('<').next().unwrap();
+                    !tag.contains("type=\"hidden\"")
+                });
+                let inputs =
+                    shown.count() + form.matches("<select").count() + form.matches("<textarea").count();
+                if inputs > 2 {
+                    let before = source[..at].trim_end();
+                    let comment = before.rsplit("{#").next().filter(|_| before.ends_with("#}"));
+                    let why = comment.and_then(|comment| comment.strip_prefix(" Not on `Fields`: "));
+                    assert!(why.is_some_and(|why| why.len() > 20), "{path}: {inputs} inputs");
+                    excused += 1;
+                }
+            }
+        }
+        assert!(templates.len() > 60 && excused > 3, "{} templates, {excused} forms", templates.len());
     }
 
     #[test]

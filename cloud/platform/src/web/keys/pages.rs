@@ -23,7 +23,7 @@ use crate::people::{self, By};
 use crate::settings::{Tab, tabs};
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Cell, Column, List, Row};
-use crate::web::{AppState, Caller, Path, Problem, Scope, Shell, form};
+use crate::web::{AppState, Caller, Path, Problem, Scope, Shell, form, kept};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -263,7 +263,12 @@ async fn create(
     };
     let shown = match done {
         Ok(key) => Shown { made: Some(key.reveal().to_owned()), ..Shown::default() },
-        Err(Wrong::Problem(problem)) => return Err(problem),
+        Err(Wrong::Problem(problem)) => Shown {
+            typed: form,
+            error: Some(kept(&caller.texts, problem)?),
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            ..Shown::default()
+        },
         Err(Wrong::Beyond(beyond)) => Shown {
             typed: form,
             error: Some(beyond.say(&caller.texts)),

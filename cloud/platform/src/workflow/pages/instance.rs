@@ -184,6 +184,7 @@ async fn show(
     let mut stages = Vec::new();
     let mut error = error;
     match &shown.definition {
+        _ if shown.outcome_only => {}
         Some(definition) => {
             stages = view::draw(&caller.texts, &shown.roles, definition);
             mark(&mut stages, definition, &shown);
@@ -206,6 +207,7 @@ async fn show(
         files_at: state
             .files
             .subject(&shown.instance.subject_kind)
+            .filter(|_| !shown.outcome_only)
             .map(|subject| format!("/files/on/{}/{}", subject.kind, shown.instance.subject_id)),
         stages,
         error,

@@ -18,7 +18,7 @@ use super::READ;
 use super::error::WorkflowError;
 use crate::i18n::Texts;
 use crate::web::list::Action;
-use crate::web::{AppState, Caller, Problem};
+use crate::web::{AppState, Caller, Problem, kept};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -59,7 +59,8 @@ fn tabs(caller: &Caller, here: &str) -> Vec<Action> {
 /// An error in the reader's language, where it is one that a form can show.
 pub(super) fn say(texts: &Texts, error: WorkflowError) -> Result<String, Problem> {
     match error {
-        WorkflowError::Db(_) | WorkflowError::NotFound => Err(error.into()),
+        WorkflowError::NotFound => Err(error.into()),
+        WorkflowError::Db(error) => kept(texts, error),
         error => Ok(texts.t(&error.text_key())),
     }
 }

@@ -1,14 +1,12 @@
 //! What a request asks for, line by line: goods to buy, material to issue. They lie in
 //! its details, beside what an event said.
 
-use std::str::FromStr as _;
-
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
-use crate::i18n::plain_number;
+use crate::i18n::{plain_number, typed_decimal};
 
 /// Lines of a request at most.
 pub const MOST_LINES: usize = 200;
@@ -26,7 +24,8 @@ pub(super) const LINES: &str = "lines";
 pub struct Line {
     /// Code or name of what is asked for.
     pub item: String,
-    /// How many, or how much: a decimal above zero, with commas between thousands or without.
+    /// How many, or how much: a decimal above zero, with commas between thousands or without;
+    /// no `1e5`.
     pub quantity: String,
     /// What else is to be said of it.
     pub note: String,
@@ -58,7 +57,7 @@ pub fn mistakes(lines: &[Line]) -> Vec<Wrong> {
         if line.item.trim().is_empty() || bad(line.item.trim(), MAX_ITEM) {
             wrong.push((at, "item", "request-wrong-item"));
         }
-        let quantity = Decimal::from_str(&plain_number(line.quantity.trim())).ok();
+        let quantity = typed_decimal(&line.quantity);
         let fits = |quantity: &Decimal| {
             *quantity > Decimal::ZERO
                 && quantity.normalize().scale() <= 6
@@ -120,6 +119,9 @@ mod tests {
         let wrong = mistakes(&[line("", "0"), line("GEAR", "2"), line("a\nb", "ten")]);
         let at: Vec<_> = wrong.iter().map(|(row, field, _)| (row.unwrap(), *field)).collect();
         assert_eq!(at, [(1, "item"), (1, "quantity"), (3, "item"), (3, "quantity")]);
+        for quantity in ["1e5", "1E-2", "+2", "1_000", "1,5", "-1"] {
+            assert_eq!(mistakes(&[line("GEAR", quantity)]).len(), 1, "{quantity}");
+        }
         let many = vec![line("GEAR", "1"); MOST_LINES + 1];
         assert_eq!(mistakes(&many), [(None, "lines", "request-wrong-lines-many")]);
     }

@@ -4,6 +4,7 @@
 
 mod api;
 mod attached;
+mod last_word;
 mod lines;
 mod pages;
 mod search;

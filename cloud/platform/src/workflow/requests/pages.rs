@@ -14,22 +14,24 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::last_word::{LastWord, ending};
 use super::lines::{self, Line, MOST_LINES, Wrong};
 use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE, REQUEST_READ, Requests};
-use crate::db::{self, DbError, Tx};
+use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Texts};
 use crate::settings;
 use crate::web::fields::{Fields, Input};
 use crate::web::lines::{self as grid, LineColumn, LineGrid};
 use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, query};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
+use crate::workflow::store::instances;
 use crate::workflow::store::people;
 use crate::workflow::subject::Subject as _;
-use crate::workflow::{manages, show, view};
+use crate::workflow::{manages, reads, show, view};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -274,11 +276,7 @@ type Told = (Vec<Wrong>, Option<String>);
 fn told(texts: &Texts, error: RequestError) -> Result<Told, Problem> {
     match error {
         RequestError::Fields(wrong) => Ok((wrong, None)),
-        // For a while it is read only: what was typed stays until then.
-        RequestError::Workflow(WorkflowError::Db(error)) if error.problem() == db::Problem::Moving => {
-            Ok((Vec::new(), Some(texts.t("error-tenant-moving"))))
-        }
-        RequestError::Workflow(WorkflowError::Db(error)) => Err(error.into()),
+        RequestError::Workflow(WorkflowError::Db(error)) => Ok((Vec::new(), Some(kept(texts, error)?))),
         RequestError::Workflow(WorkflowError::NotFound) => Err(Problem::not_found()),
         RequestError::Problem(problem) => Err(problem),
         RequestError::Workflow(error) => Ok((Vec::new(), Some(texts.t(&error.text_key())))),
@@ -396,6 +394,8 @@ struct One<'a> {
     raised_by: String,
     workflow: String,
     department: Option<String>,
+    /// Why it came back, was rejected or taken back, and by whom.
+    last: Option<LastWord>,
     /// To send it again, where it was sent back to whoever looks.
     again: Option<Fields<'a>>,
     /// What is asked for, line by line.
@@ -461,7 +461,7 @@ async fn show(
     error: Option<String>,
 ) -> Result<Response, Problem> {
     let now = Utc::now();
-    let (request, standing, stuck, (names, titles), choices) = state
+    let (request, standing, stuck, history, (names, titles), choices) = state
         .db
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, caller, id).await?;
@@ -470,10 +470,21 @@ async fn show(
                 Some(standing) => show::stuck(tx, &state.subjects, standing.instance_id, now).await?,
                 None => None,
             };
-            let names = view::names(tx, request.raised_by.into_iter().collect()).await?;
+            // Why it came back is for whoever raised it, and for those who see its way.
+            let own = request.raised_by.is_some() && request.raised_by == caller.person().ok();
+            let history = match &standing {
+                Some(standing) if own || reads(caller, request.plant.as_deref()) => {
+                    instances::history(tx, standing.instance_id).await?
+                }
+                _ => Vec::new(),
+            };
+            let mut people: Vec<Uuid> = request.raised_by.into_iter().collect();
+            let ended = ending(&request.state, &history);
+            people.extend(ended.iter().flat_map(|one| [one.person, one.on_behalf_of]).flatten());
+            let names = view::names(tx, people).await?;
             let titles = view::titles(tx, std::iter::once(&request.workflow)).await?;
             let choices = choices(tx, caller.texts.lang).await?;
-            Ok::<_, WorkflowError>((request, standing, stuck, (names, titles), choices))
+            Ok::<_, WorkflowError>((request, standing, stuck, history, (names, titles), choices))
         })
         .await?;
     let own = caller.may(&REQUEST_RAISE) && request.raised_by == owner(caller, &request);
@@ -507,6 +518,7 @@ async fn show(
         texts,
         zone: caller.zone,
         raised_by: request.raised_by.and_then(|person| names.get(&person).cloned()).unwrap_or_default(),
+        last: LastWord::of(texts, &request.state, &history, &names),
         again,
         lines: view::lines(texts, &detail),
         may_end: own || manages(caller, request.plant.as_deref()),

@@ -1,7 +1,5 @@
 //! Raising requests, changing one that came back, and saying that one is done.
 
-use std::str::FromStr;
-
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -14,7 +12,7 @@ use super::store::{self, Request};
 use super::{KIND, Requests};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
-use crate::i18n::Lang;
+use crate::i18n::{Lang, plain_number, typed_decimal};
 use crate::settings;
 use crate::web::{FieldError, Problem};
 use crate::workflow::error::WorkflowError;
@@ -125,17 +123,14 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
     if body.chars().count() > MAX_TEXT || body.chars().any(bad) {
         wrong.push(("text", "request-wrong-text"));
     }
-    let amount = match crate::i18n::plain_number(typed.amount.trim()) {
+    let amount = match plain_number(typed.amount.trim()) {
         text if text.is_empty() => None,
         text if typed.by_program && text != typed.amount => {
             wrong.push(("amount", "request-wrong-amount-plain"));
             None
         }
         text => {
-            // No `1e5`, which the library takes.
-            let plain =
-                Some(&text).filter(|text| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.')));
-            let amount = plain.and_then(|text| Decimal::from_str(text).ok()).filter(|amount| {
+            let amount = typed_decimal(&text).filter(|amount| {
                 !amount.is_sign_negative()
                     && amount.normalize().scale() <= 6
                     && *amount < Decimal::from(10_i64.pow(12))

@@ -275,6 +275,30 @@ pub(in super::super) async fn seats_of(
     Ok(rows.into_iter().map(Taken::from).collect())
 }
 
+/// When the last round ended in which one of these roles or people was asked; the inner
+/// `None` while it is open.
+pub(in super::super) async fn asked_last(
+    tx: &mut Tx,
+    instance: Uuid,
+    (roles, people): (&[String], &[Uuid]),
+) -> Result<Option<Option<DateTime<Utc>>>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select r.ended_at from workflow_rounds r
+         where r.tenant_id = $1 and r.instance_id = $2
+           and exists (select from workflow_seats s
+                       where s.tenant_id = $1 and s.instance_id = $2 and s.round = r.round
+                         and (s.role = any($3) or s.person = any($4)))
+         order by r.round desc limit 1",
+        tenant,
+        instance,
+        roles,
+        people,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// Notes which open seats of a round became vacant since it was last looked, or can be
 /// taken again; answers them, with whether they are vacant now.
 pub(in super::super) async fn seats_look(

@@ -10,6 +10,7 @@ mod killed;
 mod leave;
 mod lines;
 mod names;
+mod settled;
 mod started;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -19,6 +19,8 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/recalls/{id}/responses", Writer, Form("found=1")),
     ("GET", "/recalls/{id}/report", Reader, Nothing),
     ("GET", "/api/v1/recalls/{id}/report.pdf", Reader, Nothing),
+    ("GET", "/recalls/{id}/units.xlsx", Reader, Nothing),
+    ("GET", "/api/v1/recalls/{id}/units.xlsx", Reader, Nothing),
     ("GET", "/api/v1/recalls", Reader, Nothing),
     (
         "POST",

@@ -277,3 +277,77 @@ async fn a_hold_that_only_a_plant_still_has_is_placed_again_and_waits_for_a_pers
     link.say(kept("", &[rm(1)])).await;
     assert!(kept_and_told(&mut link, false).await.0.released);
 }
+
+/// The office corrects what a plant has recorded: the plant's own agent has it on its labels.
+#[tokio::test]
+async fn a_plant_is_told_that_its_own_fact_was_corrected() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let mut journal = receipts(&cloud, 3);
+    let packed = journal.push(v1::Event {
+        action: v1::Action::Add.into(),
+        subjects: vec![
+            subject(rm(3), Role::Parent),
+            subject(rm(1), Role::Child),
+            subject(rm(2), Role::Child),
+        ],
+        ..event(Stage::Packing)
+    });
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    rows(&mut link).await;
+    link.say(batch(&journal, 1, 4)).await;
+    assert_eq!(acked(&mut link).await, 4);
+    let world = &cloud.world;
+    let (db, tenant) = (&world.db.db, world.source.tenant);
+    crate::projection::catch_up(db, tenant).await.expect("projected");
+    let before = told(&mut link, rm(1)).await;
+    assert_eq!((&before["custody"]["at"], &before["seen"]), (&"parent".into(), &serde_json::Value::Null));
+
+    let correct = async |what: Uuid| {
+        let cx = Cx::new(tenant, "user:1");
+        let mut draft = crate::ingest::office::draft(Stage::Correct, Utc::now());
+        draft.corrects = what.as_bytes().to_vec();
+        draft.subjects = (1..=3).map(|n| subject(rm(n), Role::Subject)).collect();
+        let append = async |tx: &mut platform::db::Tx| {
+            let told = crate::ingest::office::append(tx, Utc::now(), vec![draft.clone()]).await;
+            Ok::<_, DbError>(told.expect("appended").event_ids[0])
+        };
+        db.tx(&cx, append).await.expect("corrected")
+    };
+    let correction = correct(packed).await;
+    // Of a label that does not show it yet nothing is said.
+    assert_eq!(told(&mut link, rm(1)).await["behind"], true);
+    crate::projection::catch_up(db, tenant).await.expect("projected");
+    let (_, news) = rows(&mut link).await;
+    let [news] = news.as_slice() else { panic!("{news:?}") };
+    let body: serde_json::Value = serde_json::from_str(&news.json).expect("JSON");
+    assert_eq!((news.kind.as_str(), news.deleted), ("correction", false));
+    assert_eq!(body["correction"], serde_json::json!(packed));
+    assert_eq!(body["keys"], serde_json::json!([rm(1), rm(2), rm(3)]));
+    assert_eq!(world.text("select plant from reference_rows where kind = 'correction'").await, "KOL");
+    let after = told(&mut link, rm(1)).await;
+    assert_eq!(after["custody"]["at"], "location");
+    assert_eq!((&after["seen"], &after["void"]), (&serde_json::json!(packed), &serde_json::json!([packed])));
+
+    // What the plant told since is counted in, once the label shows it.
+    let moved =
+        journal.push(v1::Event { subjects: vec![subject(rm(1), Role::Subject)], ..event(Stage::Storage) });
+    link.say(batch(&journal, 5, 5)).await;
+    assert_eq!(acked(&mut link).await, 5);
+    let behind = told(&mut link, rm(1)).await;
+    assert_eq!((&behind["behind"], &behind["seen"]), (&true.into(), &serde_json::Value::Null));
+    crate::projection::catch_up(db, tenant).await.expect("projected");
+    // A refusal changes nothing: the scan that asks may have made it.
+    journal.push(v1::Event { subjects: vec![subject(rm(1), Role::Subject)], ..event(Stage::Refused) });
+    link.say(batch(&journal, 6, 6)).await;
+    assert_eq!(acked(&mut link).await, 6);
+    assert_eq!(told(&mut link, rm(1)).await["seen"], serde_json::json!(moved));
+
+    // The correction is taken back: told again, and the fact counts.
+    correct(correction).await;
+    crate::projection::catch_up(db, tenant).await.expect("projected");
+    let (_, news) = rows(&mut link).await;
+    assert_eq!(news.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>(), ["correction"]);
+    assert_eq!(told(&mut link, rm(2)).await["void"], serde_json::json!([]));
+    assert_eq!(told(&mut link, rm(2)).await["custody"]["at"], "parent");
+}

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::pairs::{Lives, Pair};
 use crate::explore::model::{EventView, Trace};
 
 /// How many times as long an operation may take on one unit before it differs.
@@ -67,6 +68,9 @@ pub struct Fact {
     /// Operation of a reading.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub of: String,
+    /// The parts of which it is said; left out where it is said of the units themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<Pair>,
     /// The first unit.
     pub a: Vec<Said>,
     /// The second unit.
@@ -115,33 +119,47 @@ pub struct Comparison {
 
 type Sides = (Vec<Said>, Vec<Said>);
 type Facts = BTreeMap<(String, String), Sides>;
+type Alike = fn(&[Said], &[Said]) -> bool;
+type Tell = fn(&[EventView]) -> Vec<((String, String), Said)>;
 
-/// Compares two units. Corrected events and refused acts count for nothing.
+/// What is told of the units, and of what is in them as the part's.
+const LIVED: [(&str, Tell, Alike); 4] = [
+    ("machines", machines, alike_said),
+    ("operators", operators, alike_said),
+    ("readings", readings, alike_readings),
+    ("inspections", inspections, alike_texts),
+];
+
+/// Compares two units, and those of their parts that stand in the place of each other.
+/// Corrected events and refused acts count for nothing.
 ///
 /// A reading is the same where both were taken as often, with the same limits, and
 /// none lies outside: no two values ever agree to the last digit. Without limits the
 /// values count. Of inspections the outcomes count, of times whether one took more
 /// than twice as long as the other.
 #[must_use]
-pub fn compare(a: &Side, b: &Side) -> Comparison {
-    let sections: Vec<Section> = [
-        section("unit", gather([a, b], unit), alike_said),
-        section("parts", gather([a, b], parts), alike_said),
-        section("machines", gather([a, b], |side| by_operation(side, |event| &event.machine)), alike_said),
-        section("operators", gather([a, b], |side| by_operation(side, |event| &event.operator)), alike_said),
-        section("readings", gather([a, b], readings), alike_readings),
-        section("inspections", gather([a, b], inspections), alike_texts),
-        section("times", gather([a, b], times), alike_times),
-    ]
-    .into_iter()
-    .filter(|section| !section.facts.is_empty())
-    .collect();
+pub fn compare(a: &Side, b: &Side, parts: &[Lives]) -> Comparison {
+    let own = [a.trace.events.as_slice(), b.trace.events.as_slice()];
+    let mut sections = vec![
+        section("unit", facts(gather([a, b], unit), alike_said, None)),
+        section("parts", facts(gather([a, b], parts_in), alike_said, None)),
+    ];
+    for (kind, tell, alike) in LIVED {
+        let mut found = facts(gather(own, tell), alike, None);
+        for part in parts {
+            let lives = [part.a.as_slice(), part.b.as_slice()];
+            found.extend(facts(gather(lives, tell), alike, Some(&part.pair)));
+        }
+        sections.push(section(kind, found));
+    }
+    sections.push(section("times", facts(gather(own, times), alike_times, None)));
+    sections.retain(|section| !section.facts.is_empty());
     let different = sections.iter().map(Section::different).sum();
     let same = sections.iter().map(Section::same).sum();
     Comparison { a: a.trace.uid.clone(), b: b.trace.uid.clone(), sections, different, same }
 }
 
-fn gather(sides: [&Side; 2], tell: impl Fn(&Side) -> Vec<((String, String), Said)>) -> Facts {
+fn gather<T: ?Sized>(sides: [&T; 2], tell: impl Fn(&T) -> Vec<((String, String), Said)>) -> Facts {
     let mut facts = Facts::new();
     for (name, said) in tell(sides[0]) {
         facts.entry(name).or_default().0.push(said);
@@ -152,9 +170,15 @@ fn gather(sides: [&Side; 2], tell: impl Fn(&Side) -> Vec<((String, String), Said
     facts
 }
 
-fn section(kind: &'static str, facts: Facts, alike: fn(&[Said], &[Said]) -> bool) -> Section {
-    let mut facts: Vec<Fact> =
-        facts.into_iter().map(|((of, name), (a, b))| Fact { same: alike(&a, &b), name, of, a, b }).collect();
+fn facts(found: Facts, alike: Alike, part: Option<&Pair>) -> Vec<Fact> {
+    let fact = |((of, name), (a, b)): ((String, String), Sides)| {
+        let same = alike(&a, &b);
+        Fact { same, name, of, part: part.cloned(), a, b }
+    };
+    found.into_iter().map(fact).collect()
+}
+
+fn section(kind: &'static str, mut facts: Vec<Fact>) -> Section {
     facts.sort_by_key(|fact| fact.same);
     Section { kind, facts }
 }
@@ -221,7 +245,7 @@ fn unit(side: &Side) -> Vec<((String, String), Said)> {
     facts
 }
 
-fn parts(side: &Side) -> Vec<((String, String), Said)> {
+fn parts_in(side: &Side) -> Vec<((String, String), Said)> {
     let mut counts: BTreeMap<&Part, usize> = BTreeMap::new();
     for part in &side.parts {
         *counts.entry(part).or_default() += 1;
@@ -236,9 +260,8 @@ fn parts(side: &Side) -> Vec<((String, String), Said)> {
 }
 
 /// Events that count, in order.
-fn standing(side: &Side) -> impl Iterator<Item = &EventView> {
-    side.trace
-        .events
+fn standing(events: &[EventView]) -> impl Iterator<Item = &EventView> {
+    events
         .iter()
         .filter(|event| !event.corrected && !matches!(event.stage.as_str(), "REFUSED" | "CORRECT" | "LABEL"))
 }
@@ -248,8 +271,16 @@ fn operation(event: &EventView) -> &str {
     if event.operation.is_empty() { &event.stage } else { &event.operation }
 }
 
-fn by_operation(side: &Side, which: fn(&EventView) -> &String) -> Vec<((String, String), Said)> {
-    let found: BTreeSet<(&str, &String)> = standing(side)
+fn machines(events: &[EventView]) -> Vec<((String, String), Said)> {
+    by_operation(events, |event| &event.machine)
+}
+
+fn operators(events: &[EventView]) -> Vec<((String, String), Said)> {
+    by_operation(events, |event| &event.operator)
+}
+
+fn by_operation(events: &[EventView], which: fn(&EventView) -> &String) -> Vec<((String, String), Said)> {
+    let found: BTreeSet<(&str, &String)> = standing(events)
         .map(|event| (operation(event), which(event)))
         .filter(|(_, code)| !code.is_empty())
         .collect();
@@ -261,8 +292,8 @@ fn limits(low: Option<Decimal>, high: Option<Decimal>) -> String {
     if low.is_none() && high.is_none() { String::new() } else { format!("{} … {}", text(low), text(high)) }
 }
 
-fn readings(side: &Side) -> Vec<((String, String), Said)> {
-    standing(side)
+fn readings(events: &[EventView]) -> Vec<((String, String), Said)> {
+    standing(events)
         .flat_map(|event| event.readings.iter().map(move |reading| (event, reading)))
         .map(|(event, reading)| {
             let text = reading.value.map_or_else(|| reading.quality.to_owned(), |value| value.to_string());
@@ -279,8 +310,8 @@ fn readings(side: &Side) -> Vec<((String, String), Said)> {
         .collect()
 }
 
-fn inspections(side: &Side) -> Vec<((String, String), Said)> {
-    standing(side)
+fn inspections(events: &[EventView]) -> Vec<((String, String), Said)> {
+    standing(events)
         .filter_map(|event| Some((event, event.outcome?)))
         .map(|(event, outcome)| {
             let said = Said {
@@ -304,9 +335,9 @@ struct Span<'a> {
 }
 
 /// Each attempt of each operation: from its first to its last event.
-fn times(side: &Side) -> Vec<((String, String), Said)> {
+fn times(events: &[EventView]) -> Vec<((String, String), Said)> {
     let mut spans: BTreeMap<(&str, i32), Span<'_>> = BTreeMap::new();
-    for event in standing(side).filter(|event| !event.operation.is_empty()) {
+    for event in standing(events).filter(|event| !event.operation.is_empty()) {
         let span = spans.entry((&event.operation, event.attempt)).or_insert(Span {
             from: event.occurred_at,
             to: event.occurred_at,
@@ -449,7 +480,7 @@ mod tests {
     fn two_alike_differ_in_nothing() {
         let (a, mut b) = (side("A"), side("B"));
         b.trace.events[0].readings = vec![reading(191)];
-        let comparison = compare(&a, &b);
+        let comparison = compare(&a, &b, &[]);
         assert_eq!(differing(&comparison), []);
         assert_eq!((comparison.different, comparison.same > 8), (0, true));
         let kinds: Vec<_> = comparison.sections.iter().map(|section| section.kind).collect();
@@ -468,7 +499,7 @@ mod tests {
         b.trace.events[1].occurred_at = at(120);
         b.trace.events[2].outcome = Some("failed");
         b.trace.state.quality = "rejected".into();
-        let found = differing(&compare(&a, &b));
+        let found = differing(&compare(&a, &b, &[]));
         let expected = [
             ("unit", "", "quality"),
             ("parts", "", "BOLT"),
@@ -483,7 +514,42 @@ mod tests {
             expected.into_iter().map(|(kind, of, name)| (kind, of.to_owned(), name.to_owned())).collect();
         assert_eq!(found, expected);
         // And whichever way round.
-        assert_eq!(differing(&compare(&b, &a)), expected);
+        assert_eq!(differing(&compare(&b, &a, &[])), expected);
+    }
+
+    #[test]
+    fn what_differs_in_a_part_is_told_as_the_parts() {
+        let pair = Pair { item: "GEAR".into(), a: "G1".into(), b: "G2".into() };
+        let (a, b) = (side("A"), side("B"));
+        let life = |machine: &str, operator: &str, value: i64| {
+            let mut cure = event("OPERATION", "CURE", 0);
+            (cure.machine, cure.operator) = (machine.into(), operator.into());
+            cure.readings = vec![reading(value)];
+            let mut test = event("INSPECTION", "FIRST", 10);
+            test.outcome = Some(if value > 200 { "failed" } else { "passed" });
+            vec![cure, test]
+        };
+        let parts = [Lives { pair: pair.clone(), a: life("W0", "op-1", 190), b: life("W1", "op-5", 210) }];
+        let comparison = compare(&a, &b, &parts);
+        let differing: Vec<_> = comparison
+            .sections
+            .iter()
+            .flat_map(|section| section.facts.iter().map(|fact| (section.kind, fact)))
+            .filter(|(_, fact)| !fact.same)
+            .collect();
+        let told: Vec<_> = differing.iter().map(|(kind, fact)| (*kind, fact.name.as_str())).collect();
+        let expected = [
+            ("machines", "CURE"),
+            ("operators", "CURE"),
+            ("readings", "temperature"),
+            ("inspections", "FIRST"),
+        ];
+        assert_eq!(told, expected);
+        assert!(differing.iter().all(|(_, fact)| fact.part.as_ref() == Some(&pair)));
+        let machine = differing[0].1;
+        assert_eq!((machine.a[0].text.as_str(), machine.b[0].text.as_str()), ("W0", "W1"));
+        let alike = [Lives { pair, a: life("W0", "op-1", 190), b: life("W0", "op-1", 191) }];
+        assert_eq!(compare(&a, &b, &alike).different, 0);
     }
 
     #[test]
@@ -495,14 +561,14 @@ mod tests {
         let mut refused = event("REFUSED", "CURE", 31);
         refused.machine = "OVEN-8".into();
         b.trace.events.extend([wrong, refused]);
-        assert_eq!(differing(&compare(&a, &b)), []);
+        assert_eq!(differing(&compare(&a, &b, &[])), []);
     }
 
     #[test]
     fn an_operation_that_one_lacks_differs() {
         let (a, mut b) = (side("A"), side("B"));
         b.trace.events.truncate(1);
-        let found = differing(&compare(&a, &b));
+        let found = differing(&compare(&a, &b, &[]));
         assert!(found.contains(&("inspections", String::new(), "FINAL".into())), "{found:?}");
         assert!(found.contains(&("times", String::new(), "CURE".into())), "{found:?}");
     }
@@ -514,7 +580,7 @@ mod tests {
             let free = ReadingView { low: None, high: None, outside: false, ..reading(value) };
             side.trace.events[0].readings = vec![free];
         }
-        assert_eq!(differing(&compare(&a, &b)), [("readings", "CURE".into(), "temperature".into())]);
-        assert_eq!(differing(&compare(&a, &a.clone())), []);
+        assert_eq!(differing(&compare(&a, &b, &[])), [("readings", "CURE".into(), "temperature".into())]);
+        assert_eq!(differing(&compare(&a, &a.clone(), &[])), []);
     }
 }

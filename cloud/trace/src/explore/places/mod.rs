@@ -2,11 +2,11 @@
 //! person and a window of time.
 
 mod inside;
+mod leads;
 mod model;
 mod service;
 pub mod when;
 
+pub use leads::{leads_in, named_in};
 pub use model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
-pub use service::{
-    MOST_LIMIT, Page, Who, clock_of, customer_in, document_in, leads_in, lot_in, passes_in, window_of,
-};
+pub use service::{MOST_LIMIT, Page, Who, clock_of, customer_in, document_in, lot_in, passes_in, window_of};

@@ -187,6 +187,9 @@ pub struct Passes {
     pub to: DateTime<Utc>,
     /// Events of this page. One may be shorter than the limit and not be the last.
     pub passes: Vec<Pass>,
+    /// Of a window in which nothing was done, when something last was before it; null where
+    /// something was done, or nothing before.
+    pub last_before: Option<DateTime<Utc>>,
     /// Pass as `after` for the next page; null on the last.
     pub next: Option<String>,
     /// How far this answer reaches.
@@ -221,7 +224,7 @@ pub struct Document {
 pub struct Customer {
     /// Code.
     pub code: String,
-    /// Name.
+    /// Name; empty of a customer that only documents name, and not the master data.
     pub name: String,
     /// Town.
     pub place: String,

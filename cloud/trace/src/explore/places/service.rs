@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 use platform::db::Tx;
-use platform::web::escaped;
 use proto::v1::Stage;
 use uuid::Uuid;
 
 use super::inside::inside;
-use super::model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
+use super::leads::{customer_told, told};
+use super::model::{Customer, Document, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 use super::when;
 use crate::explore::error::TraceError;
 use crate::explore::service::{self, fresh, own_code, uid_text};
@@ -52,7 +52,7 @@ impl Page {
         Ok(i64::try_from(self.limit).unwrap_or(i64::MAX))
     }
 
-    fn place(&self) -> Result<Place, TraceError> {
+    pub(super) fn place(&self) -> Result<Place, TraceError> {
         match &self.after {
             Some(text) => service::place(text),
             None => {
@@ -71,27 +71,8 @@ pub enum Who {
     Operator,
 }
 
-/// A text as a path's segment.
-fn segment(text: &str) -> String {
-    escaped(text, b"-_.~")
-}
-
 fn wrong(field: &'static str, problem: &str) -> TraceError {
     TraceError::Parameter { field, problem: problem.to_owned() }
-}
-
-/// A code that may be asked for: as typed, and in capitals.
-fn spellings(text: &str) -> Vec<String> {
-    let clean = uid::clean_scan(text).text;
-    if clean.is_empty() || clean.len() > 256 || clean.contains('\0') {
-        return Vec::new();
-    }
-    let mut codes = vec![clean.to_owned()];
-    let capitals = clean.to_uppercase();
-    if !codes.contains(&capitals) {
-        codes.push(capitals);
-    }
-    codes
 }
 
 /// The window from `from` to `to`, by the clock of `zone`: the last day before `now`
@@ -183,113 +164,6 @@ pub async fn clock_of(tx: &mut Tx, who: Who, code: &str, plant: &str) -> Result<
     Ok(only(&|at| stands.iter().any(|(_, _, plant)| plant == at)))
 }
 
-/// Newest lots of a supplier that its code leads to.
-const MOST_SUPPLIED: i64 = 50;
-
-/// What a code stands for besides UIDs: lots, the newest lots of a supplier, documents, a
-/// customer, a machine, a person. At most 20 of each, of a supplier 50 lots; the code exactly,
-/// in capitals as well.
-///
-/// # Errors
-/// The database.
-pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> {
-    let codes = spellings(text);
-    if codes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let plants = tx.plants().clone();
-    let mut leads = Vec::new();
-    let mut ids = store::lots_numbered(tx, &codes, 20).await?;
-    for code in &codes {
-        let mut supplied = store::lots_supplied(tx, code, MOST_SUPPLIED).await?;
-        supplied.retain(|lot| !ids.contains(lot));
-        ids.extend(supplied);
-    }
-    for lot in label::lots(tx, &ids).await? {
-        if let Some(plants) = plants.codes()
-            && !scope_store::lot_seen(tx, lot.lot_id, &plants).await?
-        {
-            continue;
-        }
-        let detail = [lot.item.as_str(), &lot.supplier, &lot.supplier_name]
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .collect::<Vec<_>>()
-            .join(" · ");
-        leads.push(Lead {
-            kind: "lot",
-            path: format!("/trace/lot/{}", lot.lot_id),
-            code: lot.supplier_lot,
-            detail,
-        });
-    }
-    for (kind, number) in store::document_types(tx, &codes).await? {
-        if kind == "customer" || kind == "to_plant" || !document_known(tx, &kind, &number).await? {
-            continue;
-        }
-        let path = format!("/trace/document/{}/{}", segment(&kind), segment(&number));
-        leads.push(Lead { kind: "document", path, code: number, detail: kind });
-    }
-    if let Some((code, name, place)) = store::customer(tx, &codes).await? {
-        let detail = if place.is_empty() { name } else { format!("{name} · {place}") };
-        leads.push(Lead {
-            kind: "customer",
-            path: format!("/trace/customer/{}", segment(&code)),
-            code,
-            detail,
-        });
-    }
-    let mut machines = store::machines(tx, &codes, None).await?;
-    machines.retain(|(_, _, plant)| plants.has(plant));
-    if machines.is_empty()
-        && let Some(code) = told(tx, Who::Machine, &codes).await?
-    {
-        let path = format!("/trace/machine/{}", segment(&code));
-        leads.push(Lead { kind: "machine", path, code, detail: String::new() });
-    }
-    for (code, name, plant) in machines {
-        let path = format!("/trace/machine/{}?plant={}", segment(&code), segment(&plant));
-        leads.push(Lead { kind: "machine", path, code, detail: format!("{name} · {plant}") });
-    }
-    if let Some(code) = told(tx, Who::Operator, &codes).await? {
-        let path = format!("/trace/operator/{}", segment(&code));
-        leads.push(Lead { kind: "operator", path, code, detail: String::new() });
-    }
-    Ok(leads)
-}
-
-/// Of these codes the first that events at the caller's plants name; of somebody with
-/// rights at some plants the newest thousand events are looked through.
-async fn told(tx: &mut Tx, who: Who, codes: &[String]) -> Result<Option<String>, TraceError> {
-    let plants = tx.plants().clone();
-    let most = if plants.is_all() { 1 } else { store::MOST_LOOKED_THROUGH };
-    for code in codes {
-        let found = match who {
-            Who::Machine => store::machine_plants(tx, code, most).await?,
-            Who::Operator => store::operator_plants(tx, code, most).await?,
-        };
-        if found.iter().any(|plant| plants.has(plant)) {
-            return Ok(Some(code.clone()));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether the caller may know a document: an order of its plants, or an event there
-/// among the first hundred that name it.
-async fn document_known(tx: &mut Tx, kind: &str, number: &str) -> Result<bool, TraceError> {
-    let plants = tx.plants().clone();
-    if plants.is_all() {
-        return Ok(true);
-    }
-    if store::order(tx, kind, number).await?.is_some_and(|order| plants.has(&order.plant)) {
-        return Ok(true);
-    }
-    let start = Page::default().place()?;
-    let rows = store::document_events(tx, kind, number, &start, 100).await?;
-    Ok(rows.iter().any(|row| plants.has(&row.plant)))
-}
-
 /// A lot and a page of its labels.
 ///
 /// # Errors
@@ -370,6 +244,23 @@ fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str,
     )
 }
 
+/// When a machine or a person last did something before a moment, at the caller's plants,
+/// or the one that is named; of some plants a thousand events are looked through.
+async fn last_before(
+    tx: &mut Tx,
+    (who, code, at): (Who, &str, Option<&str>),
+    before: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, TraceError> {
+    let plants = tx.plants().clone();
+    let most = if plants.is_all() && at.is_none() { 1 } else { store::MOST_LOOKED_THROUGH };
+    let mut found = match who {
+        Who::Machine => store::machine_before(tx, code, before, most).await?,
+        Who::Operator => store::operator_before(tx, code, before, most).await?,
+    };
+    found.retain(|(plant, _)| plants.has(plant) && at.is_none_or(|at| at == plant));
+    Ok(found.first().map(|(_, last)| *last))
+}
+
 /// What a machine or a person did in a window; at one plant, unless `plant` is empty.
 ///
 /// # Errors
@@ -408,6 +299,10 @@ pub async fn passes_in(
             return Err(TraceError::Unknown(code.chars().take(60).collect()));
         }
     }
+    let last_before = match passes.is_empty() && next.is_none() && page.after.is_none() {
+        true => last_before(tx, (who, code, at), from).await?,
+        false => None,
+    };
     let (_, name, at) = master.unwrap_or_default();
     let plant = if plant.is_empty() { at } else { plant.to_owned() };
     Ok(Passes {
@@ -421,6 +316,7 @@ pub async fn passes_in(
         from,
         to,
         passes,
+        last_before,
         next,
         current_to,
         plants_behind,
@@ -457,7 +353,7 @@ pub async fn document_in(
     Ok(Document { kind, number, order, passes, next, current_to, plants_behind })
 }
 
-/// A customer, a page of its sales orders, and one of the events that name it or one of its
+/// A customer, of the masters or only of documents, a page of its sales orders, and one of the events that name it or one of its
 /// newest thousand orders: what was sent, and what came back.
 ///
 /// # Errors
@@ -475,12 +371,17 @@ pub async fn customer_in(
         return Err(wrong("after_order", "is not what an answer gave as `next_orders`"));
     }
     let unknown = || TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect());
-    if code.contains('\0') || code.len() > 256 {
+    if code.is_empty() || code.contains('\0') || code.len() > 256 {
         return Err(unknown());
     }
     let (current_to, plants_behind) = fresh(tx, now).await?;
-    let Some((code, name, place)) = store::customer(tx, &[code.to_owned()]).await? else {
-        return Err(unknown());
+    let codes = [code.to_owned()];
+    let (code, name, place) = match store::customer(tx, &codes).await? {
+        Some(known) => known,
+        None => {
+            let told = customer_told(tx, &codes).await?.ok_or_else(unknown)?;
+            (told, String::new(), String::new())
+        }
     };
     let mut orders = store::orders_of(tx, &code, after_order, limit + 1).await?;
     let more = orders.len() > page.limit;

@@ -68,6 +68,30 @@ fn time(word: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(word, form).ok()
 }
 
+/// What in a text looks like a day or an hour, and is none: the 30th of February.
+#[must_use]
+pub fn no_such(text: &str) -> Option<&str> {
+    text.split(|letter: char| letter.is_whitespace() || matches!(letter, 'T' | 't' | '/' | '–' | '—'))
+        .flat_map(|word| word.split(".."))
+        .find_map(|word| {
+            let digits: Vec<usize> = word.split('-').map(digits).collect();
+            match digits.as_slice() {
+                [4, 2, 2] if word.parse::<NaiveDate>().is_err() => Some(word),
+                _ => word.split('-').find(|hour| is_hour(hour) && time(hour).is_none()),
+            }
+        })
+}
+
+/// How many letters, where all are digits; else none.
+fn digits(text: &str) -> usize {
+    if text.bytes().all(|letter| letter.is_ascii_digit()) { text.len() } else { 0 }
+}
+
+/// Whether a text is written as hours and minutes are.
+fn is_hour(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(hour, minute)| (1..=2).contains(&digits(hour)) && digits(minute) == 2)
+}
+
 /// A moment: RFC 3339, or a day or a day with an hour by the clock of `zone`. A day
 /// alone begins with it, and with `end` it is over. Nothing outside the years that people
 /// and Postgres know.
@@ -122,6 +146,24 @@ mod tests {
         }
         for text in ["OVEN-2", "GRN 2025", "OVEN-2 09:00-11:00", "OVEN-2 2025-13-20", "", "MOTOR 3 kW"] {
             assert_eq!(window(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_or_an_hour_that_does_not_exist_is_told() {
+        for (text, told) in [
+            ("OVEN-W1 2026-02-30 09:00-11:00", Some("2026-02-30")),
+            ("OVEN-W1 2026-02-28..2026-02-29", Some("2026-02-29")),
+            ("2025-13-20T09:00", Some("2025-13-20")),
+            ("OVEN-2 2025-01-20 09:00-25:00", Some("25:00")),
+            ("OVEN-2 2025-01-20 9:00 – 11:60", Some("11:60")),
+            ("OVEN-2 2024-02-29 09:00-11:00", None),
+            ("GRN-2025-045", None),
+            ("PO-2025-99-99", None),
+            ("1:100", None),
+            ("", None),
+        ] {
+            assert_eq!(no_such(text), told, "{text}");
         }
     }
 

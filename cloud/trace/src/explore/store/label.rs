@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
+use super::timeline;
 use crate::explore::amounts::{Amounts, added_up};
 use crate::explore::stays::Stay;
 
@@ -233,7 +234,7 @@ pub async fn events(
     most: i64,
 ) -> Result<(Vec<EventRow>, Option<Place>), Error> {
     let most = most.clamp(1, MOST_EVENTS);
-    let mut rows = some_events(tx, key, before, false, most + 1).await?;
+    let mut rows = timeline::newest(tx, key, before, most + 1).await?;
     let mut next = None;
     if i64::try_from(rows.len()).is_ok_and(|length| length > most) {
         rows.pop();
@@ -246,7 +247,7 @@ pub async fn events(
         if before.is_none() {
             let known: std::collections::HashSet<_> =
                 rows.iter().map(|row| (row.agent_id, row.epoch, row.seq)).collect();
-            let births = some_events(tx, key, None, true, MOST_BIRTHS).await?;
+            let births = timeline::births(tx, key, MOST_BIRTHS).await?;
             rows.extend(
                 births.into_iter().filter(|row| !known.contains(&(row.agent_id, row.epoch, row.seq))),
             );
@@ -259,55 +260,6 @@ pub async fn events(
     rows.extend(around.into_iter().filter(|row| !known.contains(&(row.agent_id, row.epoch, row.seq))));
     with_corrections(tx, &mut rows).await?;
     Ok((rows, next))
-}
-
-/// Events of a UID, newest first; of its births and receipts the oldest first.
-async fn some_events(
-    tx: &mut Tx,
-    key: i64,
-    before: Option<&Place>,
-    births: bool,
-    limit: i64,
-) -> Result<Vec<EventRow>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        EventRow,
-        r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at,
-                  e.occurred_offset_min, e.recorded_at, e.ingested_at, e.plant, e.station, e.operator_id,
-                  e.shift, e.location, e.operation, e.attempt, e.outcome, e.accepted_quantity,
-                  e.rejected_quantity, e.reason, e.machine, e.overridden_by, e.corrects,
-                  e.reference_type, e.reference_number,
-                  case when e.stage between 25 and 35 then array(
-                      select d.number from event_references d
-                      where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
-                        and d.seq = e.seq and d.type <> 'to_plant') else '{}' end as "documents!",
-                  s.role as "role!", s.quantity, s.unit as "unit!", s.mint as "mint!",
-                  case when s.role = 5 then (
-                      select p.key from event_subjects p
-                      where p.tenant_id = $1 and p.agent_id = e.agent_id and p.epoch = e.epoch
-                        and p.seq = e.seq and p.role = 4
-                      order by p.ordinal limit 1) end as parent
-           from (select distinct on (agent_id, epoch, seq) agent_id, epoch, seq, role, quantity, unit, mint
-                 from event_subjects where tenant_id = $1 and key = $2
-                 order by agent_id, epoch, seq, ordinal) s
-           join lifecycle_events e
-             on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch and e.seq = s.seq
-           where (not $4 or s.mint or e.stage in (1, 3))
-             and ($5::timestamptz is null or (e.occurred_at, e.agent_id, e.epoch, e.seq) < ($5, $6, $7, $8))
-           order by case when $4 then e.occurred_at end, e.occurred_at desc, e.agent_id desc, e.epoch desc,
-                    e.seq desc
-           limit $3"#,
-        tenant,
-        key,
-        limit,
-        births,
-        before.map(|place| place.at),
-        before.map(|place| place.agent),
-        before.map(|place| place.epoch),
-        before.map(|place| place.seq),
-    )
-    .fetch_all(tx.conn())
-    .await
 }
 
 /// Adds the events that correct these, and those that correct them.

@@ -12,4 +12,5 @@ pub(crate) mod scope;
 pub(crate) mod search;
 pub(crate) mod stays;
 pub(crate) mod taken;
+mod timeline;
 pub(crate) mod walk;

@@ -1,4 +1,4 @@
-//! What a picture marks.
+//! What a picture marks, and what a walk says of holds.
 
 use platform::db::Tx;
 use sqlx::Error;
@@ -15,4 +15,19 @@ pub async fn held(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// Why placed holds hold these UIDs, each (UID, reason), the oldest hold of each first.
+pub async fn holding(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select m.key, h.reason from hold_members m
+         join holds h on h.tenant_id = $1 and h.hold_id = m.hold_id and h.status = 'placed'
+         where m.tenant_id = $1 and m.key = any($2) order by m.key, h.placed_at, h.hold_id",
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.key, row.reason)).collect())
 }

@@ -10,6 +10,8 @@ use super::label::Place;
 
 /// Most rows that are looked through for what has no index of its own.
 pub const MOST_LOOKED_THROUGH: i64 = 1_000;
+/// An act that was refused, and is none.
+const REFUSED: i16 = proto::v1::Stage::Refused as i16;
 /// Most labels of a lot that its piles count.
 pub const MOST_IN_PILES: i64 = 20_000;
 
@@ -186,6 +188,50 @@ pub async fn customer(tx: &mut Tx, codes: &[String]) -> Result<Option<(String, S
     Ok(row.map(|row| (row.partner, row.name, row.place)))
 }
 
+/// Customers whose name begins so, in lower case: code, name and town.
+pub async fn customers_named(
+    tx: &mut Tx,
+    from: &str,
+    to: &str,
+    limit: i64,
+) -> Result<Vec<(String, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select partner, name, place from partners
+         where tenant_id = $1 and name_search >= $2 and name_search < $3 and is_customer
+         order by name_search, partner limit $4",
+        tenant,
+        from,
+        to,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.partner, row.name, row.place)).collect())
+}
+
+/// People at stations whose name begins so, in lower case: id and name.
+pub async fn operators_named(
+    tx: &mut Tx,
+    from: &str,
+    to: &str,
+    limit: i64,
+) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select operator_id, name from operators
+         where tenant_id = $1 and name_search >= $2 and name_search < $3
+         order by name_search, operator_id limit $4",
+        tenant,
+        from,
+        to,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.operator_id, row.name)).collect())
+}
+
 /// Machines with one of these codes, as the master has them: code, name, plant. Two plants
 /// may have one of the same code.
 pub async fn machines(
@@ -233,6 +279,54 @@ pub async fn operator_plants(tx: &mut Tx, operator: &str, limit: i64) -> Result<
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// Plants and times of the newest events of a machine before a moment, refusals left
+/// out.
+pub async fn machine_before(
+    tx: &mut Tx,
+    machine: &str,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select plant, occurred_at from lifecycle_events
+         where tenant_id = $1 and machine = $2 and machine <> '' and occurred_at < $3 and stage <> $4
+         order by occurred_at desc limit $5",
+        tenant,
+        machine,
+        before,
+        REFUSED,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.plant, row.occurred_at)).collect())
+}
+
+/// As [`machine_before`], of a person.
+pub async fn operator_before(
+    tx: &mut Tx,
+    operator: &str,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select plant, occurred_at from lifecycle_events
+         where tenant_id = $1 and operator_id = $2 and operator_id <> '' and occurred_at < $3
+           and stage <> $4
+         order by occurred_at desc limit $5",
+        tenant,
+        operator,
+        before,
+        REFUSED,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.plant, row.occurred_at)).collect())
 }
 
 /// An event, as a machine, a person or a document knows it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use platform::db::Tx;
+use proto::v1::Stage;
 use sqlx::Error;
 
 use super::corrections;
@@ -65,7 +66,7 @@ pub async fn turns(tx: &mut Tx, links: &[Between]) -> Result<BTreeMap<Between, V
     let kinds: Vec<i16> = links.iter().map(|link| link.2).collect();
     let rows = sqlx::query!(
         r#"select l.from_key, l.to_key, l.kind, l.effect, l.quantity, l.unit, l.occurred_at, l.agent_id,
-                  l.epoch, l.seq, e.event_id, e.plant,
+                  l.epoch, l.seq, e.event_id, e.plant, e.stage = $5 as "returned!",
                   exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
                       as "corrected!"
            from unnest($2::bigint[], $3::bigint[], $4::smallint[]) as u(a, b, k)
@@ -78,6 +79,7 @@ pub async fn turns(tx: &mut Tx, links: &[Between]) -> Result<BTreeMap<Between, V
         &from,
         &to,
         &kinds,
+        Stage::Return as i16,
     )
     .fetch_all(tx.conn())
     .await?;
@@ -92,6 +94,7 @@ pub async fn turns(tx: &mut Tx, links: &[Between]) -> Result<BTreeMap<Between, V
             at: row.occurred_at,
             plant: row.plant,
             quantity: row.quantity,
+            returned: row.returned,
         };
         found.entry((row.from_key, row.to_key, row.kind)).or_default().push(Told { turn, unit: row.unit });
     }

@@ -1,4 +1,11 @@
 //! What is told of a walk's UIDs and links.
+//!
+//! Of a unit that leads to what is asked its own events count at the ends: where it was made,
+//! measured and handled. An event in which it was an input (role 2), or in which a quantity of
+//! a box was built in (a child, role 5, of KIT, ASSEMBLY, INSTALLATION or SERVICE: stages 14,
+//! 19, 30 and 33), is one of what was made there: it counts by that, if that leads to what is
+//! asked. What something was only taken from has no part in what was made of the rest of it.
+//! Suspects tell the same apart (`scopes/store/leaf.rs`, `without_taken`).
 
 use std::collections::HashMap;
 
@@ -59,9 +66,32 @@ pub async fn lot_ids(tx: &mut Tx, keys: &[i64], most: i64) -> Result<Vec<Uuid>, 
     .await
 }
 
-/// Machines that reported on these UIDs, one more than `most`. Not of
-/// refusals, nor of `void` events, which never were.
-pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid], most: i64) -> Result<Vec<String>, Error> {
+/// Those of these UIDs of which a quantity may be taken: coils, bags, boxes.
+pub async fn containers(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select key from uid_registry where tenant_id = $1 and key = any($2) and container",
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Whose events are asked for at the ends of a walk: those of `keys`, without refusals and
+/// the `void` ones, which never were, and without those of what was only taken from them.
+#[derive(Debug, Clone, Copy)]
+pub struct Own<'a> {
+    /// The UIDs.
+    pub keys: &'a [i64],
+    /// Those of them of which a quantity may be taken, by [`containers`].
+    pub containers: &'a [i64],
+    /// Events that never were.
+    pub void: &'a [Uuid],
+}
+
+/// Machines that reported on these UIDs, one more than `most`.
+pub async fn machines(tx: &mut Tx, own: Own<'_>, most: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     sqlx::query_scalar!(
@@ -69,20 +99,22 @@ pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid], most: i64) -> Re
          join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
              and e.seq = s.seq \
          where s.tenant_id = $1 and s.key = any($2) and e.machine <> '' and e.stage <> 37 \
-           and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5)) \
+           and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5)) and s.role <> 2 \
+           and (s.role <> 5 or s.quantity is null or s.key <> all($6) or e.stage not in (14, 19, 30, 33)) \
          order by 1 limit $4",
         tenant,
-        keys,
-        void,
+        own.keys,
+        own.void,
         most + 1,
         plants.as_deref(),
+        own.containers,
     )
     .fetch_all(tx.conn())
     .await
 }
 
 /// People who worked on these UIDs, as [`machines`].
-pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid], most: i64) -> Result<Vec<String>, Error> {
+pub async fn operators(tx: &mut Tx, own: Own<'_>, most: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     sqlx::query_scalar!(
@@ -90,35 +122,41 @@ pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid], most: i64) -> R
          join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
              and e.seq = s.seq \
          where s.tenant_id = $1 and s.key = any($2) and e.operator_id <> '' and e.stage <> 37 \
-           and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5)) \
+           and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5)) and s.role <> 2 \
+           and (s.role <> 5 or s.quantity is null or s.key <> all($6) or e.stage not in (14, 19, 30, 33)) \
          order by 1 limit $4",
         tenant,
-        keys,
-        void,
+        own.keys,
+        own.void,
         most + 1,
         plants.as_deref(),
+        own.containers,
     )
     .fetch_all(tx.conn())
     .await
 }
 
 /// How many readings there are of these UIDs, and how many outside their limits.
-pub async fn readings_count(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<(i64, i64), Error> {
+pub async fn readings_count(tx: &mut Tx, own: Own<'_>) -> Result<(i64, i64), Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     let row = sqlx::query!(
         r#"select count(*) as "taken!", count(*) filter (where r.value < r.low or r.value > r.high) as "outside!"
-           from (select distinct agent_id, epoch, seq from event_subjects
-                 where tenant_id = $1 and key = any($2)) s
+           from (select agent_id, epoch, seq,
+                        bool_or(role <> 5 or quantity is null or key <> all($5)) as whole
+                 from event_subjects where tenant_id = $1 and key = any($2) and role <> 2
+                 group by agent_id, epoch, seq) s
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq
            join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
                and r.seq = s.seq
-           where e.stage <> 37 and e.event_id <> all($3) and ($4::text[] is null or e.plant = any($4))"#,
+           where e.stage <> 37 and e.event_id <> all($3) and ($4::text[] is null or e.plant = any($4))
+             and (s.whole or e.stage not in (14, 19, 30, 33))"#,
         tenant,
-        keys,
-        void,
+        own.keys,
+        own.void,
         plants.as_deref(),
+        own.containers,
     )
     .fetch_one(tx.conn())
     .await?;
@@ -144,32 +182,32 @@ pub struct EndReading {
 
 /// Readings of these UIDs outside their limits, oldest first, one more than
 /// `most`; of a load one of its members that are asked for.
-pub async fn readings_outside(
-    tx: &mut Tx,
-    keys: &[i64],
-    void: &[Uuid],
-    most: i64,
-) -> Result<Vec<EndReading>, Error> {
+pub async fn readings_outside(tx: &mut Tx, own: Own<'_>, most: i64) -> Result<Vec<EndReading>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     sqlx::query_as!(
         EndReading,
         r#"select s.key as "key!", e.event_id, r.name, r.value, r.unit, r.low, r.high, e.plant, e.machine,
                   e.operation, r.taken_at
-           from (select agent_id, epoch, seq, min(key) as key from event_subjects
-                 where tenant_id = $1 and key = any($2) group by agent_id, epoch, seq) s
+           from (select agent_id, epoch, seq,
+                        coalesce(min(key) filter (where role <> 5 or quantity is null or key <> all($6)),
+                                 min(key)) as key,
+                        bool_or(role <> 5 or quantity is null or key <> all($6)) as whole
+                 from event_subjects where tenant_id = $1 and key = any($2) and role <> 2
+                 group by agent_id, epoch, seq) s
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq
            join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
                and r.seq = s.seq
            where e.stage <> 37 and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5))
-             and (r.value < r.low or r.value > r.high)
+             and (s.whole or e.stage not in (14, 19, 30, 33)) and (r.value < r.low or r.value > r.high)
            order by r.taken_at, e.event_id, r.ordinal limit $4"#,
         tenant,
-        keys,
-        void,
+        own.keys,
+        own.void,
         most + 1,
         plants.as_deref(),
+        own.containers,
     )
     .fetch_all(tx.conn())
     .await
@@ -190,7 +228,7 @@ pub struct EndEvent {
 }
 
 /// Events of one of `stages` on these UIDs, without the `void` ones, oldest first,
-/// one more than `most`.
+/// one more than `most`. An inspection in which one was only an input is of what was made.
 pub async fn end_events(
     tx: &mut Tx,
     keys: &[i64],
@@ -213,7 +251,7 @@ pub async fn end_events(
            from event_subjects s
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq
-           where s.tenant_id = $1 and s.key = any($2) and e.stage = any($3)
+           where s.tenant_id = $1 and s.key = any($2) and e.stage = any($3) and (s.role <> 2 or e.stage <> 7)
              and e.event_id <> all($5) and ($6::text[] is null or e.plant = any($6))
            order by e.occurred_at, s.key limit $4"#,
         tenant,

@@ -74,3 +74,7 @@ holds-asked-deliveries = { $count ->
 holds-asked-delivery = শুধু এই চালানটি
 holds-asked-made = এটি দিয়ে তৈরি সবকিছু সহ, এখন ও পরে
 holds-asked-not-made = এটি দিয়ে তৈরি জিনিস বাদে
+holds-sure = এটি রিকল { $number }-এর আটক, যা বলবৎ আছে। ছাড়লে ফেরত চাওয়া মাল সব প্ল্যান্টে সঙ্গে সঙ্গে আবার ব্যবহার, প্যাক ও রওনা করা যাবে।
+holds-sure-freed = মুক্ত হবে
+holds-sure-release = { $number } বলবৎ থাকলেও ছাড়ুন
+error-hold-of_recall = এটি বলবৎ রিকলের আটক। তবু ছাড়তে হলে সেই রিকলের নম্বর দিন।

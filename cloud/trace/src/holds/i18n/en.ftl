@@ -74,3 +74,7 @@ holds-asked-deliveries = { $count ->
 holds-asked-delivery = this delivery alone
 holds-asked-made = With everything made of it, now and later
 holds-asked-not-made = Without what is made of it
+holds-sure = This is the hold of recall { $number }, which is in force. Released, what was recalled can be used, packed and sent away again at once at every plant.
+holds-sure-freed = Set free
+holds-sure-release = Release it although { $number } is in force
+error-hold-of_recall = This is the hold of a recall in force. Say the number of that recall to release it all the same.

@@ -74,3 +74,7 @@ holds-asked-deliveries = { $count ->
 holds-asked-delivery = केवल यही डिलीवरी
 holds-asked-made = इससे बनी हर चीज़ के साथ, अभी और आगे भी
 holds-asked-not-made = इससे बनी चीज़ों के बिना
+holds-sure = यह रिकॉल { $number } की रोक है, जो लागू है। हटाते ही वापस बुलाया गया माल हर प्लांट पर फिर से इस्तेमाल, पैक और रवाना किया जा सकेगा।
+holds-sure-freed = रोक से मुक्त होंगी
+holds-sure-release = { $number } लागू होने पर भी रोक हटाएँ
+error-hold-of_recall = यह लागू रिकॉल की रोक है। फिर भी हटानी हो तो उस रिकॉल का नंबर दें।

@@ -62,8 +62,10 @@ pub async fn insert(tx: &mut Tx, hold: &NewHold<'_>) -> Result<(), Error> {
     )
     .execute(tx.conn())
     .await?;
+    // Looked for first: an insert beside one that is just being moved would wait for that.
     sqlx::query!(
-        "insert into hold_cursors (tenant_id, through_batch) values ($1, $2) on conflict do nothing",
+        "insert into hold_cursors (tenant_id, through_batch) select $1::uuid, $2::bigint \
+         where not exists (select from hold_cursors where tenant_id = $1) on conflict do nothing",
         tenant,
         hold.looked_batch,
     )

@@ -63,6 +63,35 @@ pub async fn reasons(tx: &mut Tx) -> Result<Vec<(String, Value)>, Error> {
     Ok(rows.into_iter().map(|row| (row.reason, row.texts)).collect())
 }
 
+/// The recall whose hold this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfRecall {
+    /// The recall.
+    pub recall_id: Uuid,
+    /// Its number.
+    pub number: String,
+    /// Why it recalls.
+    pub reason: String,
+    /// It is in force and the hold stands: what is held is recalled.
+    pub in_force: bool,
+}
+
+/// The recall that placed a hold; `None` of a hold that no recall placed.
+pub async fn of_recall(tx: &mut Tx, hold_id: Uuid) -> Result<Option<OfRecall>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        OfRecall,
+        r#"select r.recall_id, r.number, r.reason, r.status = 'active' and h.status = 'placed' as "in_force!"
+           from holds h
+           join recalls r on r.tenant_id = $1 and r.recall_id = (h.scope->>'recall')::uuid
+           where h.tenant_id = $1 and h.hold_id = $2 and h.scope->>'what' = 'recall'"#,
+        tenant,
+        hold_id,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// A hold's row.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the columns of the table, described in the schema")]

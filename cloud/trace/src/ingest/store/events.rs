@@ -74,13 +74,13 @@ pub async fn insert(tx: &mut Tx, stream: Stream, events: &[Decoded]) -> Result<(
 
 /// Writes `event_subjects`, in key order.
 pub async fn subjects_insert(tx: &mut Tx, stream: Stream, events: &[Decoded]) -> Result<(), Error> {
-    let mut rows: Vec<(i64, &SubjectRow)> =
-        events.iter().flat_map(|e| e.subjects.iter().map(move |s| (e.seq, s))).collect();
-    rows.sort_unstable_by_key(|(seq, s)| (s.key, *seq, s.ordinal));
+    let mut rows: Vec<(&Decoded, &SubjectRow)> =
+        events.iter().flat_map(|e| e.subjects.iter().map(move |s| (e, s))).collect();
+    rows.sort_unstable_by_key(|(e, s)| (s.key, e.seq, s.ordinal));
     for rows in rows.chunks(CHUNK) {
         let col = |get: fn(&SubjectRow) -> &str| -> Vec<&str> { rows.iter().map(|(_, s)| get(s)).collect() };
         let keys: Vec<i64> = rows.iter().map(|(_, s)| s.key).collect();
-        let seqs: Vec<i64> = rows.iter().map(|(seq, _)| *seq).collect();
+        let seqs: Vec<i64> = rows.iter().map(|(e, _)| e.seq).collect();
         let ordinals: Vec<i16> = rows.iter().map(|(_, s)| s.ordinal).collect();
         let roles: Vec<i16> = rows.iter().map(|(_, s)| s.role).collect();
         let quantities: Vec<_> = rows.iter().map(|(_, s)| s.quantity).collect();
@@ -88,12 +88,13 @@ pub async fn subjects_insert(tx: &mut Tx, stream: Stream, events: &[Decoded]) ->
         let counts: Vec<i32> = rows.iter().map(|(_, s)| s.count).collect();
         let mints: Vec<bool> = rows.iter().map(|(_, s)| s.mint).collect();
         let lots: Vec<_> = rows.iter().map(|(_, s)| s.lot_id).collect();
+        let occurred: Vec<_> = rows.iter().map(|(e, _)| e.event.occurred_at).collect();
         sqlx::query!(
             r#"insert into event_subjects (tenant_id, agent_id, epoch, key, seq, ordinal, role,
-                   quantity, unit, quantity2, unit2, count, mint, item, lot_id)
+                   quantity, unit, quantity2, unit2, count, mint, item, lot_id, occurred_at)
                select $1, $2, $3, u.* from unnest($4::bigint[], $5::bigint[], $6::smallint[],
                    $7::smallint[], $8::numeric[], $9::text[], $10::numeric[], $11::text[],
-                   $12::integer[], $13::boolean[], $14::text[], $15::uuid[]) as u"#,
+                   $12::integer[], $13::boolean[], $14::text[], $15::uuid[], $16::timestamptz[]) as u"#,
             stream.tenant,
             stream.agent_id,
             stream.epoch,
@@ -109,6 +110,7 @@ pub async fn subjects_insert(tx: &mut Tx, stream: Stream, events: &[Decoded]) ->
             &mints,
             col(|s| &s.item) as _,
             lots as _,
+            &occurred,
         )
         .execute(tx.conn())
         .await?;

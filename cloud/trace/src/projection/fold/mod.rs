@@ -124,6 +124,10 @@ pub fn fold_until(key: i64, born: &Born, facts: &[Arc<Fact>], held: &[Held], unt
     }
 }
 
+/// How many things within each other are followed: deeper than any real thing; a ring in bad
+/// data ends here too.
+const MOST_DEEP: usize = 32;
+
 /// Stages that take what is inside a UID along when the UID is their subject, or
 /// is itself put into something or taken out of it.
 pub const CARRY: [Stage; 15] = [
@@ -195,8 +199,9 @@ impl State {
 struct Run<'a> {
     key: i64,
     state: State,
-    /// What each of the things around it is in, as far as told, and whether packed in it.
-    parents: HashMap<i64, (i64, bool)>,
+    /// What each of the things around it is in, as far as told, whether packed in it, and by
+    /// which fact.
+    parents: HashMap<i64, (i64, bool, Stamp)>,
     book: Book,
     finder: Finder<'a>,
 }
@@ -244,7 +249,7 @@ impl Run<'_> {
             // Of itself that is told below.
             let out = |part: &&Part| part.key != self.key && is_by_itself(part);
             for part in fact.parts.iter().filter(out) {
-                if let Some((package, true)) = self.parents.get(&part.key)
+                if let Some((package, true, _)) = self.parents.get(&part.key)
                     && fact.parts_of(*package).next().is_none()
                 {
                     self.parents.remove(&part.key);
@@ -262,21 +267,34 @@ impl Run<'_> {
             if fact.action == Action::Delete {
                 self.parents.remove(&part.key);
             } else {
-                self.parents.insert(part.key, (parent, packed));
+                self.parents.insert(part.key, (parent, packed, fact.stamp));
             }
         }
+    }
+
+    /// Whether `whole` is inside of the UID itself: then by which fact something that it is, or
+    /// is in, went into the UID.
+    fn circle(&self, whole: i64) -> Option<Option<Stamp>> {
+        let (mut at, mut by) = (whole, None);
+        for _ in 0..MOST_DEEP {
+            if at == self.key {
+                return Some(by);
+            }
+            let (parent, _, stamp) = self.parents.get(&at)?;
+            (at, by) = (*parent, Some(*stamp));
+        }
+        None
     }
 
     /// Whether the fact moves something that the UID is inside of.
     fn carried(&self, fact: &Fact) -> bool {
         let mut at = self.state.parent;
-        // Deeper than any real thing; a ring in bad data ends here too.
-        for _ in 0..32 {
+        for _ in 0..MOST_DEEP {
             let Some(parent) = at else { return false };
             if carries(fact, parent) {
                 return true;
             }
-            at = self.parents.get(&parent).map(|(parent, _)| *parent);
+            at = self.parents.get(&parent).map(|(parent, ..)| *parent);
         }
         false
     }

@@ -65,6 +65,9 @@ impl Run<'_> {
         }
         self.state.packed = packed;
         if let Some(parent) = fact.parent_of(self.key) {
+            if let Some(by) = self.circle(parent) {
+                self.finder.circle(fact, by);
+            }
             self.state.parent = Some(parent);
             self.state.custody = Custody::Parent;
             self.state.joined_by = Some(fact.stamp);
@@ -75,8 +78,14 @@ impl Run<'_> {
     /// container.
     pub(super) fn leave(&mut self, fact: &Fact, part: &Part) {
         self.stays(fact);
+        let again = self.says_again(fact);
+        if again && (self.state.parent.is_some() || self.state.custody != Custody::Location) {
+            // It is elsewhere since, and no less for a taking-out that was booked late.
+            return;
+        }
         let was_inside = self.state.parent.take().is_some();
         if !was_inside
+            && !again
             && self.state.container
             && let Some(back) = part.quantity
         {
@@ -96,6 +105,16 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a taking-out only books that of a return: it is out of that package already. Each
+    /// return stands for one.
+    fn says_again(&mut self, fact: &Fact) -> bool {
+        let Some(package) = fact.parent_of(self.key).filter(|one| self.state.parent != Some(*one)) else {
+            return false;
+        };
+        let left = self.state.left_behind.iter().position(|one| *one == package);
+        left.map(|at| self.state.left_behind.remove(at)).is_some()
+    }
+
     /// What comes back by itself is no longer in its package, wherever that is. What is built
     /// into something comes back with that.
     pub(super) fn come_out(&mut self, fact: &Fact, part: &Part) {
@@ -104,6 +123,7 @@ impl Run<'_> {
         };
         if fact.parts_of(package).next().is_none() {
             self.state.parent = None;
+            self.state.left_behind.push(package);
             self.state.joined_by = None;
             self.state.packed = false;
             self.state.custody = Custody::Location;

@@ -2,6 +2,7 @@ use super::*;
 use chrono::TimeZone;
 use proptest::prelude::*;
 
+mod circles;
 mod returned;
 
 const A: i64 = 100;

@@ -172,11 +172,14 @@ async fn upsert(tx: &mut Tx, changed: &[&PlantHold], last: i64) -> Result<HashMa
     )
     .fetch_all(tx.conn())
     .await?;
-    // From the first hold on there is something to follow.
+    // From the first hold on there is something to follow. Looked for first: an insert beside a
+    // cursor that is just being moved would wait for that.
     sqlx::query!(
         "insert into hold_cursors (tenant_id, through_batch) \
          select $1, min(looked_batch) from holds where tenant_id = $1 and looked_batch is not null \
-         having min(looked_batch) is not null on conflict do nothing",
+         having min(looked_batch) is not null \
+            and not exists (select from hold_cursors where tenant_id = $1) \
+         on conflict do nothing",
         tenant,
     )
     .execute(tx.conn())

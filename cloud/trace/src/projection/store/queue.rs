@@ -53,24 +53,44 @@ impl Ranges {
     }
 }
 
-/// Takes the cursor for this transaction; `None` while another worker has it.
+/// Takes the cursor for this transaction, and makes it where there is none; `None` while another
+/// worker has it. It waits for nobody: a process that was killed may have left its transaction
+/// open, and an insert beside that, even one that does nothing on a conflict, would wait for it.
 pub async fn cursor_lock(tx: &mut Tx, projection: &str) -> Result<Option<i64>, Error> {
     let tenant = tx.tenant();
-    sqlx::query!(
-        "insert into projection_cursors (tenant_id, projection) values ($1, $2) on conflict do nothing",
-        tenant,
-        projection,
-    )
-    .execute(tx.conn())
-    .await?;
-    sqlx::query_scalar!(
+    let locked = sqlx::query_scalar!(
         "select through_batch from projection_cursors where tenant_id = $1 and projection = $2 \
          for update skip locked",
         tenant,
         projection,
     )
     .fetch_optional(tx.conn())
+    .await?;
+    if locked.is_some() {
+        return Ok(locked);
+    }
+    // Somebody has it, or it is not there: who makes it holds the lock beside it until the commit.
+    sqlx::query_scalar!(
+        "insert into projection_cursors (tenant_id, projection) \
+         select $1::uuid, $2::text \
+         where not exists (select from projection_cursors where tenant_id = $1 and projection = $2) \
+           and pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', 'cursor', $1::uuid::text, $2::text), 0)) \
+         on conflict do nothing returning through_batch",
+        tenant,
+        projection,
+    )
+    .fetch_optional(tx.conn())
     .await
+}
+
+/// How long a statement of the projection waits for a lock. It is shorter than a statement may
+/// run, so that what waited is not taken for what was too much.
+const LOCK_WAIT: &str = "10s";
+
+/// Sets that for this transaction.
+pub async fn lock_wait(tx: &mut Tx) -> Result<(), Error> {
+    sqlx::query("select set_config('lock_timeout', $1, true)").bind(LOCK_WAIT).execute(tx.conn()).await?;
+    Ok(())
 }
 
 /// Moves the cursor that [`cursor_lock`] took.
@@ -158,6 +178,57 @@ pub async fn corrected_by(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<Uuid>, Err
                select corrects from lifecycle_events e
                where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
                  and e.seq >= b.low and e.seq <= b.high and e.corrects is not null offset 0) e"#,
+        tenant,
+        &ranges.agents,
+        &ranges.epochs,
+        &ranges.froms,
+        &ranges.tos,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A fact of a plant's agent that another agent has corrected.
+pub struct Corrected {
+    /// Its id.
+    pub event_id: Uuid,
+    /// The agent's plant.
+    pub plant: String,
+    /// The correction that is new.
+    pub by: Uuid,
+    /// The UIDs that the fact names.
+    pub keys: Vec<i64>,
+}
+
+/// Facts of plants' agents that corrections of others in the batches concern: the facts that
+/// they name, also by way of corrections between.
+pub async fn corrected_by_others(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<Corrected>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Corrected,
+        r#"with recursive up as (
+               select c.agent_id, c.event_id as by_id, c.corrects as named, 1 as deep
+               from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+               cross join lateral (
+                   select agent_id, event_id, corrects from lifecycle_events e
+                   where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+                     and e.seq >= b.low and e.seq <= b.high and e.stage = 36 and e.corrects is not null
+                   offset 0) c
+               union all
+               select u.agent_id, u.by_id, c.corrects, u.deep + 1 from up u
+               join lifecycle_events c on c.tenant_id = $1 and c.event_id = u.named and c.stage = 36
+                   and c.corrects is not null
+               where u.deep < 16)
+           select distinct on (e.event_id) e.event_id, a.plant_code as "plant!", u.by_id as "by!",
+               array(select distinct s.key from event_subjects s
+                     where s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch and s.seq = e.seq
+                       and s.key > 0 order by 1) as "keys!"
+           from up u
+           join lifecycle_events e on e.tenant_id = $1 and e.event_id = u.named and e.stage <> 36
+           join agents a on a.tenant_id = $1 and a.agent_id = e.agent_id and a.kind = 'plant'
+               and a.plant_code is not null
+           where e.agent_id <> u.agent_id
+           order by e.event_id, u.by_id desc"#,
         tenant,
         &ranges.agents,
         &ranges.epochs,

@@ -121,6 +121,19 @@ pub struct Change {
     pub version: i32,
 }
 
+/// What is said at the end of a recall; may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = RecallEnd)]
+pub struct End {
+    /// In words; needed of a recall that is closed while not all is accounted for: why.
+    #[schema(max_length = 2000)]
+    pub note: String,
+    /// Said expressly that a recall is closed though not all is accounted for. Where all is, and
+    /// of drills, it says nothing.
+    pub unaccounted: bool,
+}
+
 /// What a consignee answers: of one unit with its `outcome`, or the quantities of all
 /// that it has in one unit of measure. It stands in the place of its answer before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -134,7 +147,8 @@ pub struct Answer {
     /// What became of it: `found`, `quarantined`, `returned`, `replaced`, `destroyed`,
     /// `used_up`, `not_found`.
     pub outcome: String,
-    /// The unit of measure of the quantities; may be left out where there is one alone.
+    /// The unit of measure of the quantities; left out it is the only one, or of several that of
+    /// the goods that have none.
     pub unit: String,
     /// Located, of all; says nothing of what became of it.
     pub found: Option<Decimal>,

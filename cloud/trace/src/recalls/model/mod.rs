@@ -5,8 +5,10 @@ mod told;
 
 use platform::web::Permission;
 
-pub use asked::{Answer, Change, Reach, Wish};
-pub use told::{Consignee, Letter, Pile, Recall, RecallPage, Response, ResponsePage, Unit, UnitPage};
+pub use asked::{Answer, Change, End, Reach, Wish};
+pub use told::{
+    Consignee, Letter, Pile, Recall, RecallPage, Released, Response, ResponsePage, Unit, UnitPage,
+};
 
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE};
 

@@ -57,7 +57,9 @@ pub struct Recall {
     pub activated_by: Option<String>,
     /// Labels of stock, work in progress and transit that are to be held.
     pub to_hold: i32,
-    /// Those of them that are held by now.
+    /// Those of them on which a hold was placed by now. That is no answer to how many are held:
+    /// holds are released, so programs are told [`crate::recalls::read::View::held`] alone.
+    #[serde(skip)]
     pub held: i32,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
@@ -159,14 +161,30 @@ pub struct Unit {
     pub document: String,
     /// Who has it.
     pub consignee: String,
-    /// The hold that was placed on it.
+    /// The hold that is on it now, of the recall's where one of those is; null where none is.
     pub hold: Option<Uuid>,
+    /// The hold that the recall placed on it, where nothing holds it any more.
+    pub was_held: Option<Uuid>,
     /// The recalled unit that it is a part of, and that is counted for both.
     pub inside_of: Option<String>,
     /// When it was found that it came to the recall, or left our hands, after the snapshot.
     pub since: Option<DateTime<Utc>>,
     /// A package of recalled goods: they are counted, and it is not.
     pub packs: bool,
+}
+
+/// A hold of a recall that was released: what it held is free, unless another holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallHoldReleased)]
+pub struct Released {
+    /// The hold.
+    pub hold_id: Uuid,
+    /// How many labels it held.
+    pub labels: i32,
+    /// When it was released.
+    pub released_at: DateTime<Utc>,
+    /// Opaque id of who released it.
+    pub released_by: String,
 }
 
 /// Units, by UID.
@@ -257,6 +275,12 @@ pub struct Response {
     pub event_id: Option<Uuid>,
     /// Opaque id of who entered it.
     pub created_by: String,
+    /// No later answer stands in its place: of one unit, or of all that the consignee has in this
+    /// unit of measure, the last one counts.
+    pub counts: bool,
+    /// It cannot be true beside another: the unit was answered to be destroyed or used up, and a
+    /// plant scanned its return. Both say so.
+    pub contradicts: bool,
 }
 
 /// Answers, newest first.

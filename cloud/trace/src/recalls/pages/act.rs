@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::forms::{Answers, Sent};
 use super::new::Typed;
 use super::one::{Asked, show};
-use super::{pdf, shown};
+use super::{pdf, shown, xlsx};
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
-use crate::recalls::model::{Action, Change};
+use crate::recalls::model::{Action, Change, End};
 use crate::recalls::rights::RECALL_MANAGE;
 use crate::recalls::service;
 
@@ -65,7 +65,7 @@ pub(super) async fn change(
                 start_when_approved: wish.start_when_approved,
                 version: typed.version,
             };
-            service::change(&state, &caller, id, &change).await
+            service::change(&state, &caller, id, &change, Utc::now()).await
         }
         Err(problem) => Err(problem),
     };
@@ -77,6 +77,8 @@ pub(super) async fn change(
 pub(super) struct Acts {
     action: String,
     note: String,
+    /// It is closed though not all is accounted for.
+    unaccounted: Option<String>,
 }
 
 /// `POST /recalls/{id}/act`
@@ -95,7 +97,8 @@ pub(super) async fn act(
         Problem::bad_request("query.parameter", "action is none of activate, close, cancel")
     })?;
     let office = (&committed, &genealogy);
-    let done = service::act(&state, &caller, office, id, action, &sent.note, Utc::now()).await;
+    let end = End { note: sent.note, unaccounted: sent.unaccounted.is_some() };
+    let done = service::act(&state, &caller, office, id, action, &end, Utc::now()).await;
     after(&state, &caller, &headers, id, ("overview", Sent::Button), done.map(drop)).await
 }
 
@@ -169,4 +172,13 @@ pub(super) async fn report(
     Path(id): Path<Uuid>,
 ) -> Result<Answered, Problem> {
     Ok(pdf(crate::recalls::report::report(&state, &caller, id, Utc::now()).await?))
+}
+
+/// `GET /recalls/{id}/units.xlsx`
+pub(super) async fn sheet(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Answered, Problem> {
+    Ok(xlsx(crate::recalls::sheet::units(&state, &caller, id).await?))
 }

@@ -1,9 +1,8 @@
 //! The forms on the page of a recall: changing it, and entering what its consignees answer.
 
-use platform::i18n::{Texts, plain_number};
+use platform::i18n::{Texts, typed_decimal};
 use platform::web::fields::{Fields, Input};
 use platform::web::{Caller, Problem};
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -78,7 +77,11 @@ impl Answers {
     pub(super) fn answer(&self, caller: &Caller) -> Result<Answer, Problem> {
         let mut wrong = Vec::new();
         let mut quantity = |field: &'static str, text: &str| {
-            noted::<Decimal>(&mut wrong, (field, "recalls-wrong-quantity"), &plain_number(text))
+            let read = typed_decimal(text);
+            if read.is_none() && !text.trim().is_empty() {
+                wrong.push((field, "recalls-wrong-quantity"));
+            }
+            read
         };
         let answer = Answer {
             found: quantity("found", &self.found),

@@ -19,6 +19,7 @@ use super::error::RecallError;
 use super::model::{Recall, RecallPage};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
 use super::{read, report, service};
+use crate::explore::api_places::{XLSX, file};
 use crate::pages::say;
 
 /// Rows of one page.
@@ -36,6 +37,7 @@ pub(in crate::recalls) fn router() -> Router<AppState> {
         .route("/recalls/{id}/consignees/{consignee}", post(act::consignee))
         .route("/recalls/{id}/responses", post(act::respond))
         .route("/recalls/{id}/report", get(act::report))
+        .route("/recalls/{id}/units.xlsx", get(act::sheet))
 }
 
 fn name(texts: &Texts, what: &str, value: &str) -> String {
@@ -184,7 +186,8 @@ fn wrong_fields(caller: &Caller, wrong: Vec<(&'static str, &'static str)>) -> Re
 
 /// What is wrong, in the reader's language, as a problem that a form shows.
 fn shown(caller: &Caller, mut problem: Problem) -> Result<Problem, Problem> {
-    if problem.status.is_server_error() || problem.status == StatusCode::FORBIDDEN {
+    let none_of_theirs = problem.status.is_server_error() || problem.status == StatusCode::FORBIDDEN;
+    if none_of_theirs && !problem.keeps_form() {
         return Err(problem);
     }
     if problem.detail.is_empty() || caller.texts.has(&problem.text_key()) {
@@ -193,13 +196,21 @@ fn shown(caller: &Caller, mut problem: Problem) -> Result<Problem, Problem> {
     Ok(problem)
 }
 
+/// A recall's number, as the name of a file.
+fn safe(number: &str) -> String {
+    number.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
+}
+
+/// A workbook of units to be kept as a file of the recall's number.
+pub(in crate::recalls) fn xlsx((number, bytes): (String, Vec<u8>)) -> Answered {
+    file(XLSX, &format!("{}-units.xlsx", safe(&number)), bytes)
+}
+
 /// A PDF to be kept as a file of the recall's number.
 pub(in crate::recalls) fn pdf((number, bytes): (String, Vec<u8>)) -> Answered {
-    let safe: String =
-        number.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
     let headers = [
         (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{safe}.pdf\"")),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.pdf\"", safe(&number))),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     (headers, bytes).into_response()

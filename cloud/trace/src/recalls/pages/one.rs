@@ -22,6 +22,7 @@ use crate::holds::store::one;
 use crate::pages::say;
 use crate::pages::who::Names;
 use crate::recalls::chart::{self, Chart};
+use crate::recalls::close::{self, Open};
 use crate::recalls::effect::Total;
 use crate::recalls::model::{
     Action, Consignee, KindOf, Letter, Pile, Place, Recall, Response, ResponsePage, Status, Told, UnitPage,
@@ -81,6 +82,8 @@ struct OnePage<'a> {
     drawn: Vec<Drawn>,
     history: Vec<(DateTime<Utc>, String, String)>,
     drills: Vec<Recall>,
+    /// What is open of one that can be closed.
+    open: Open,
     error: Option<&'a Problem>,
     /// Where its files are shown, on the first tab.
     files: String,
@@ -143,6 +146,13 @@ impl<'a> OnePage<'a> {
         self.texts.with("recalls-activate-lead", &[("labels", labels.into()), ("consignees", outside.into())])
     }
 
+    /// How much of one unit of measure is accounted for, in words.
+    fn open(&self, total: &Total) -> String {
+        let all = report::measured(self.texts, &total.to_account, &total.unit);
+        let percent = total.percent.unwrap_or_default();
+        format!("{} / {all} ({percent} %)", self.texts.quantity(&total.accounted))
+    }
+
     fn told_count(&self) -> String {
         let told = self.view.consignees.iter().filter(|one| one.state != "to_notify").count();
         let all = self.view.consignees.len();
@@ -150,11 +160,16 @@ impl<'a> OnePage<'a> {
     }
 
     fn percent_held(&self) -> i64 {
-        if self.recall.to_hold == 0 {
-            100
-        } else {
-            i64::from(self.recall.held) * 100 / i64::from(self.recall.to_hold)
-        }
+        if self.recall.to_hold == 0 { 100 } else { self.view.held * 100 / i64::from(self.recall.to_hold) }
+    }
+
+    /// How a hold of this recall was released: when and by whom.
+    fn released(&self, hold: &Uuid) -> String {
+        let found = self.view.released.iter().find(|one| one.hold_id == *hold);
+        found.map_or_else(
+            || self.texts.t("recalls-hold-free"),
+            |one| report::released(self.texts, one, self.zone, self.names.of(&one.released_by)),
+        )
     }
 
     fn next(&self, after: &str) -> String {
@@ -257,7 +272,7 @@ pub(super) async fn show(
             _ => None,
         };
         let letters = if tab == "consignees" { read::letters(tx, id).await? } else { Vec::new() };
-        let mails = tab != "consignees" || notify::can_mail(state, tx).await?;
+        let mails = tab != "consignees" || notify::can_mail(state.mails, tx).await?;
         let responses = match tab {
             "responses" => Some(read::responses(tx, id, after, PAGE).await?),
             _ => None,
@@ -284,7 +299,10 @@ pub(super) async fn show(
             .filter(|way| caller.rights.has_everywhere(&way.right))
             .filter(|way| way.action != Action::Activate || !asked_for.as_ref().is_some_and(approval::waits))
             .map(|way| way.action)
-            .collect();
+            .collect::<Vec<_>>();
+        let asks =
+            tab == "overview" && actions.contains(&Action::Close) && recall.kind_of() == KindOf::Recall;
+        let open = if asks { close::open(tx, id).await? } else { Open::default() };
         let page = OnePage {
             texts: &caller.texts,
             zone: caller.zone,
@@ -308,6 +326,7 @@ pub(super) async fn show(
             drawn,
             history,
             drills,
+            open,
             error: None,
             files: String::new(),
         };
@@ -320,6 +339,7 @@ pub(super) async fn show(
     }
     let owner = view.recall.owned_by();
     let actors = view.history.iter().map(|(_, _, who)| who.as_str()).chain([owner.as_str()]);
+    let actors = actors.chain(view.view.released.iter().map(|one| one.released_by.as_str()));
     view.names = Names::read(state, caller, actors).await?;
     let title = format!("{} {}", view.recall.number, view.recall.reason);
     Shell::new(state, caller, title, "/recalls")

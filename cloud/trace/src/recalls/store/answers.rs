@@ -80,6 +80,10 @@ pub struct Row {
     pub at: DateTime<Utc>,
     pub event_id: Option<Uuid>,
     pub created_by: String,
+    /// A later one stands in its place.
+    pub later: bool,
+    /// Of the same unit the office was told that it is gone, and a plant that it came back.
+    pub contradicts: bool,
 }
 
 /// Answers of these consignees, the newest first, before a place.
@@ -93,12 +97,37 @@ pub async fn list(
     let tenant = tx.tenant();
     sqlx::query_as!(
         Row,
-        "select response_id, consignee_id, key, unit, found, quarantined, returned, replaced, destroyed, used_up,
-                not_found, reference, note, at, event_id, created_by
-         from recall_responses
-         where tenant_id = $1 and recall_id = $2 and consignee_id = any($3) and not void
-           and (at, response_id) < ($4, $5)
-         order by at desc, response_id desc limit $6",
+        r#"select r.response_id, r.consignee_id, r.key, r.unit, r.found, r.quarantined, r.returned,
+                  r.replaced, r.destroyed, r.used_up, r.not_found, r.reference, r.note, r.at,
+                  r.event_id, r.created_by,
+                  -- What plants got back of a unit in several returns is together one answer.
+                  coalesce(case when r.key is null then
+                      (select true from recall_responses n
+                       where n.tenant_id = $1 and n.recall_id = $2 and n.key is null and not n.void
+                         and n.consignee_id = r.consignee_id and n.unit = r.unit
+                         and (n.at, n.response_id) > (r.at, r.response_id)
+                       order by n.at desc, n.response_id desc limit 1)
+                  else
+                      (select n.event_id is null or r.event_id is null from recall_responses n
+                       where n.tenant_id = $1 and n.recall_id = $2 and n.key = r.key and not n.void
+                         and n.consignee_id = r.consignee_id and n.unit = r.unit
+                         and (n.at, n.response_id) > (r.at, r.response_id)
+                       order by n.at desc, n.response_id desc limit 1) end, false) as "later!",
+                  r.key is not null
+                  and (r.event_id is not null or r.destroyed + r.used_up > 0)
+                  and coalesce((select o.destroyed + o.used_up > 0 from recall_responses o
+                                where o.tenant_id = $1 and o.recall_id = $2 and o.key = r.key and not o.void
+                                  and o.event_id is null
+                                  -- Of what was entered the last is what the office says.
+                                order by o.at desc, o.response_id desc limit 1), false)
+                  and (r.event_id is not null
+                       or exists (select from recall_responses e
+                                  where e.tenant_id = $1 and e.recall_id = $2 and e.key = r.key and not e.void
+                                    and e.event_id is not null)) as "contradicts!"
+           from recall_responses r
+           where r.tenant_id = $1 and r.recall_id = $2 and r.consignee_id = any($3) and not r.void
+             and (r.at, r.response_id) < ($4, $5)
+           order by r.at desc, r.response_id desc limit $6"#,
         tenant,
         recall,
         consignees,

@@ -72,6 +72,14 @@ pub struct Row {
     pub state: String,
 }
 
+impl Row {
+    /// The plant that it is; `None` of somebody outside, and of a plant that nobody knows.
+    #[must_use]
+    pub fn plant(&self) -> Option<&str> {
+        (self.kind == "plant" && !self.code.is_empty()).then_some(self.code.as_str())
+    }
+}
+
 /// One, locked.
 pub async fn lock(tx: &mut Tx, recall: Uuid, consignee: Uuid) -> Result<Option<Row>, Error> {
     let tenant = tx.tenant();

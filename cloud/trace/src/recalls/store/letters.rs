@@ -36,6 +36,19 @@ pub async fn insert(
     Ok(())
 }
 
+/// How many of a recall wait, or could not be sent.
+pub async fn unsent(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from recall_letters
+           where tenant_id = $1 and recall_id = $2 and state in ('waiting', 'dead')"#,
+        tenant,
+        recall,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
 /// All of a recall, in the order in which they were written.
 pub async fn list(tx: &mut Tx, recall: Uuid) -> Result<Vec<Letter>, Error> {
     let tenant = tx.tenant();

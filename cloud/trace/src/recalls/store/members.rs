@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::recalls::effect::Had;
 use crate::recalls::locate::Found;
-use crate::recalls::model::Pile;
+use crate::recalls::model::{Pile, Released};
 
 /// Removes the snapshot of a draft.
 pub async fn clear(tx: &mut Tx, recall: Uuid) -> Result<(), Error> {
@@ -232,7 +232,10 @@ pub struct Row {
     pub location: String,
     pub document: String,
     pub consignee: String,
+    /// The hold that the recall placed on it.
     pub hold_id: Option<Uuid>,
+    /// A hold that stands on it now.
+    pub standing: Option<Uuid>,
     pub inside_of: Option<i64>,
     pub since: Option<chrono::DateTime<chrono::Utc>>,
     pub packs: bool,
@@ -255,7 +258,13 @@ pub async fn list(
                   coalesce((select case when c.name = '' then c.code else c.name end from recall_consignees c
                             where c.tenant_id = $1 and c.recall_id = $2 and c.consignee_id = m.consignee_id), '')
                       as "consignee!",
-                  hold_id, inside_of, since, packs
+                  hold_id,
+                  -- Its own hold where that stands, else another one: it is held all the same.
+                  (select hm.hold_id from hold_members hm
+                   join holds h on h.tenant_id = $1 and h.hold_id = hm.hold_id and h.status = 'placed'
+                   where hm.tenant_id = $1 and hm.key = m.key and hm.left_at is null
+                   order by hm.hold_id is distinct from m.hold_id, hm.hold_id limit 1) as standing,
+                  inside_of, since, packs
            from recall_members m
            where tenant_id = $1 and recall_id = $2 and key > $5 and ($3::text is null or place = $3)
              and ($4::uuid is null or consignee_id = $4) and ($7::text[] is null or plant = any($7))
@@ -293,6 +302,43 @@ pub async fn find(tx: &mut Tx, recall: Uuid, key: i64) -> Result<Option<Member>,
         key,
     )
     .fetch_optional(tx.conn())
+    .await
+}
+
+/// How many of the units on which the recall placed a hold are held now, by that one or by
+/// another.
+pub async fn held_now(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from recall_members m
+           where m.tenant_id = $1 and m.recall_id = $2 and m.hold_id is not null
+             and m.place not in ('consumed', 'scrapped')
+             and exists (select from hold_members hm
+                         join holds h on h.tenant_id = $1 and h.hold_id = hm.hold_id and h.status = 'placed'
+                         where hm.tenant_id = $1 and hm.key = m.key and hm.left_at is null)"#,
+        tenant,
+        recall,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// The holds of a recall that were released.
+pub async fn released(tx: &mut Tx, recall: Uuid) -> Result<Vec<Released>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Released,
+        r#"select hold_id, members as labels, released_at as "released_at!",
+                  coalesce(released_by, '') as "released_by!"
+           from holds
+           where tenant_id = $1 and scope->>'what' = 'recall' and scope->>'recall' = $2
+             -- By that, and not by the state: among the holds of recalls, not all released ones.
+             and released_at is not null
+           order by hold_id limit 500"#,
+        tenant,
+        recall.to_string(),
+    )
+    .fetch_all(tx.conn())
     .await
 }
 

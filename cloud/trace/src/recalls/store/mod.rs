@@ -6,4 +6,5 @@ pub mod letters;
 pub mod locate;
 pub mod members;
 pub mod recalls;
+pub mod sheet;
 pub mod since;

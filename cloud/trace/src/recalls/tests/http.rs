@@ -18,6 +18,7 @@ impl Web {
         let modules = || {
             vec![
                 crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
+                crate::holds::module(&crate::genealogy::Genealogy::default()),
                 platform::workflow::module(),
                 crate::recalls::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
             ]
@@ -34,6 +35,23 @@ impl Web {
         kind: &str,
         body: &str,
     ) -> (StatusCode, String) {
+        let (status, bytes) = self.sent(key, method, path, kind, body).await;
+        (status, String::from_utf8(bytes).unwrap())
+    }
+
+    /// A file.
+    pub(super) async fn bytes(&self, key: &str, path: &str) -> (StatusCode, Vec<u8>) {
+        self.sent(key, "GET", path, "", "").await
+    }
+
+    async fn sent(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: &str,
+    ) -> (StatusCode, Vec<u8>) {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -45,7 +63,7 @@ impl Web {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
-        (status, String::from_utf8(bytes.to_vec()).unwrap())
+        (status, bytes.to_vec())
     }
 
     pub(super) async fn get(&self, key: &str, path: &str) -> (StatusCode, String) {
@@ -59,7 +77,7 @@ impl Web {
         (status, serde_json::from_str(&text).unwrap_or_default())
     }
 
-    async fn form(&self, key: &str, path: &str, body: &str) -> (StatusCode, String) {
+    pub(super) async fn form(&self, key: &str, path: &str, body: &str) -> (StatusCode, String) {
         self.send(key, "POST", path, "application/x-www-form-urlencoded", body).await
     }
 }
@@ -79,13 +97,17 @@ async fn a_recall_goes_its_way_over_the_pages() {
     let (status, page) = web.form(&writer, "/recalls", "uid=&severity=class_2&reason=").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.contains("Give the reason in one line") && page.contains("Name one thing"), "{page}");
+    let late = "lot=HEAT-9&severity=class_1&reason=x&target_on=2020-01-01";
+    let (status, page) = web.form(&writer, "/recalls", late).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("This day is over."), "{page}");
     let (status, _) = web.get(&writer, "/recalls/new?kind=drill").await;
     assert_eq!(status, StatusCode::OK);
     let (status, _) = web
         .form(
             &writer,
             "/recalls",
-            "lot=HEAT-9&descendants=1&severity=class_1&reason=Cracked+bolts&target_on=2026-12-31",
+            "lot=HEAT-9&descendants=1&severity=class_1&reason=Cracked+bolts&target_on=2099-12-31",
         )
         .await;
     assert_eq!(status, StatusCode::SEE_OTHER);
@@ -137,10 +159,25 @@ async fn a_recall_goes_its_way_over_the_pages() {
     );
     let (_, page) = web.get(&writer, "/recalls").await;
     assert!(page.contains("In force") && !page.contains("Under way"), "{page}");
+    // One of which little is accounted for asks first, and says how little.
+    let (_, page) = web.get(&writer, &format!("/recalls/{id}")).await;
+    assert!(page.contains("name=\"unaccounted\"") && page.contains("Accounted for: 1 / 5 pcs (20"), "{page}");
+    let act = format!("/recalls/{id}/act");
+    for said in ["action=close&note=Done", "action=close&unaccounted=1"] {
+        let (status, page) = web.form(&writer, &act, said).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+        assert!(page.contains("Not all of this recall is accounted for."), "{page}");
+    }
+    let api = format!("/api/v1/recalls/{id}/close");
+    let (status, told) = web.json(&writer, "POST", &api, json!({ "note": "Done" })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(
-        web.form(&writer, &format!("/recalls/{id}/act"), "action=close&note=Done").await.0,
-        StatusCode::SEE_OTHER
+        (&told["code"], &told["errors"][0]["field"]),
+        (&json!("recall.unaccounted"), &json!("unaccounted"))
     );
+    assert!(told["detail"].as_str().unwrap().contains("1 of 5 pcs"), "{told}");
+    let sure = "action=close&unaccounted=1&note=The+rest+was+scrapped";
+    assert_eq!(web.form(&writer, &act, sure).await.0, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
@@ -204,6 +241,10 @@ async fn somebody_of_one_plant_sees_what_is_there_and_answers_for_it_alone() {
     let own = view["consignees"][0]["consignee_id"].clone();
     let said = json!({ "consignee": own, "unit": "pcs", "quarantined": "1" });
     assert_eq!(web.json(&vsk, "POST", &format!("{one}/responses"), said).await.0, StatusCode::CREATED);
+    let plants = "select plants::text from audit_log where action = 'recall.respond'";
+    assert_eq!(site.ask(plants).await, "{VSK}", "the audit of their plant has it");
+    let whole = "select count(*)::text from audit_log where action = 'recall.begin' and plants is null";
+    assert_eq!(site.ask(whole).await, "1", "the recall is of no plant");
     let all = run(&site, async |tx| read::view(tx, id).await).await.unwrap();
     let acme = all.consignees.iter().find(|one| one.code == "ACME").unwrap().consignee_id;
     let said = json!({ "consignee": acme, "unit": "pcs", "quarantined": "1" });

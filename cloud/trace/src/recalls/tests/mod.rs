@@ -2,11 +2,13 @@
 
 mod approval;
 mod delivered;
+mod held;
 mod http;
 mod life;
 mod packed;
 mod report;
 mod returned;
+mod sheet;
 mod since;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ use platform::i18n::{I18n, Lang, Texts};
 use super::*;
 use crate::recalls::report;
 
-async fn told(site: &Site, id: Uuid) -> report::Told {
+pub(super) async fn told(site: &Site, id: Uuid) -> report::Told {
     run(site, async |tx| {
         Ok(report::Told {
             view: read::view(tx, id).await?,

@@ -99,6 +99,43 @@ async fn a_return_counts_once_whoever_asks_again_and_not_once_it_is_corrected() 
 }
 
 #[tokio::test]
+async fn what_was_destroyed_and_came_back_is_told_with_the_one_that_counts() {
+    let mut site = site().await;
+    let (id, acme) = active(&site).await;
+    turn(&site).await;
+    let motor = uid("KOL", "FG", 1);
+    let said = async |site: &Site| -> Vec<(bool, bool, bool)> {
+        let page = run(site, async |tx| read::responses(tx, id, None, 10).await).await.unwrap();
+        let of = page.responses.iter().filter(|one| one.uid.as_deref() == Some(motor.as_str()));
+        of.map(|one| (one.event_id.is_some(), one.counts, one.contradicts)).collect()
+    };
+    let found = Answer { uid: motor.clone(), outcome: "found".into(), ..Answer::default() };
+    answer(&site, id, &found).await.unwrap();
+    assert_eq!(said(&site).await, [(false, true, false)]);
+    answer(&site, id, &Answer { outcome: "destroyed".into(), ..found.clone() }).await.unwrap();
+    assert_eq!(said(&site).await, [(false, true, false), (false, false, false)], "the later one");
+    let back = site.say("KOL", event(Stage::Return, "2026-02-02T09:00:00Z").part(&motor, Role::Subject));
+    site.settle().await;
+    turn(&site).await;
+    let both = [(true, true, true), (false, false, true), (false, false, false)];
+    assert_eq!(said(&site).await, both, "the scan counts, and both are told");
+    let web = super::http::Web::new(&site);
+    let reader = super::http::key(&site, site.tenant, platform::web::Scope::Read).await;
+    let (_, page) = web.get(&reader, &format!("/recalls/{id}?tab=responses")).await;
+    assert_eq!(page.matches("Both cannot be").count(), 2, "{page}");
+    assert_eq!(page.matches("A later answer stands in its place").count(), 2, "{page}");
+    // Of all that they have the last one counts as well; it says nothing of the motor.
+    let whole = Answer { consignee: Some(acme), returned: Some(Decimal::ONE), ..Answer::default() };
+    answer(&site, id, &whole).await.unwrap();
+    assert_eq!(said(&site).await, both);
+    // It was another one that came back.
+    site.say("KOL", event(Stage::Correct, "2026-02-03T09:00:00Z").corrects(back));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(said(&site).await, [(false, true, false), (false, false, false)]);
+}
+
+#[tokio::test]
 async fn a_part_comes_back_with_the_unit_that_it_is_in() {
     let mut site = site().await;
     let (id, acme) = active(&site).await;

@@ -183,6 +183,10 @@ pub struct Reading {
     /// Measured not after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Moment>,
+    /// Not labels from which the event only took a quantity: they were not measured, what was
+    /// made of them was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_taken: bool,
 }
 
 /// Which limits a reading is held against.
@@ -318,6 +322,7 @@ impl Node {
             }
             Self::Not(node) => node.take_all(),
             Self::Event(event) => std::mem::take(&mut event.without_taken),
+            Self::Reading(reading) => std::mem::take(&mut reading.without_taken),
             _ => false,
         }
     }

@@ -271,6 +271,7 @@ fn reading(fields: &mut Fields<'_>) -> Reading {
         machine: fields.text("machine"),
         station: fields.text("station"),
         plant: fields.text("plant"),
+        without_taken: fields.flag("without_taken"),
         ..Reading::default()
     };
     (reading.from, reading.to) = fields.times();

@@ -152,6 +152,7 @@ scope-field-taken = Labels from which something was only taken
 scope-taken-tick = Count labels from which something was only taken there, too
 scope-taken-too = count too
 scope-taken-hint = Such as a coil that parts were cut of: it went on, and is no suspect. Tick it in the condition to count them, too; what is saved or held is what is counted.
+scope-taken-unknown = How many labels from which something was only taken are not counted is not known yet: to look for them took too long. Ask again, or name a machine or a shorter time.
 scope-taken-out = { $count ->
     [one] { $count } label from which something was only taken is not counted
    *[other] { $count } labels from which something was only taken are not counted

@@ -288,6 +288,8 @@ pub struct Measured {
     pub station: Option<String>,
     pub from: Option<DateTime<Utc>>,
     pub to: Option<DateTime<Utc>>,
+    /// Not labels from which only a quantity was taken.
+    pub without_taken: bool,
     pub plants: Option<Vec<String>>,
     pub own: Option<Vec<String>>,
 }
@@ -321,6 +323,7 @@ pub async fn by_reading(
              and ($10::timestamptz is null or r.taken_at <= $10)
              and ($11::text[] is null or e.plant = any($11)) and ($12::text[] is null or e.plant = any($12))
              and ($13::bigint[] is null or s.key = any($13)) and s.key <> 0
+             and (not $15::boolean or s.role <> 2 or s.quantity is null)
            limit $14"#,
         tenant,
         fits.name,
@@ -336,6 +339,7 @@ pub async fn by_reading(
         fits.own.as_deref(),
         within,
         limit,
+        fits.without_taken,
     )
     .fetch_all(tx.conn())
     .await

@@ -103,6 +103,7 @@ pub async fn by_reading(tx: &mut Tx, fits: &Measured, limit: i64) -> Result<Vec<
              and ($10::timestamptz is null or r.taken_at <= $10)
              and ($11::text[] is null or e.plant = any($11)) and ($12::text[] is null or e.plant = any($12))
              and s.key <> 0
+             and (not $14::boolean or s.role <> 2 or s.quantity is null)
            order by r.taken_at desc
            limit $13"#,
         tenant,
@@ -118,6 +119,7 @@ pub async fn by_reading(tx: &mut Tx, fits: &Measured, limit: i64) -> Result<Vec<
         fits.plants.as_deref(),
         fits.own.as_deref(),
         limit,
+        fits.without_taken,
     )
     .fetch_all(tx.conn())
     .await

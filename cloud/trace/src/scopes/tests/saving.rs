@@ -89,6 +89,8 @@ async fn a_wide_scope_is_saved_in_steps_and_goes_on_where_a_process_was_killed()
     assert!(seen.units.iter().all(|unit| unit.uid != uid("KOL", "FG", 5) && unit.uid != uid("KOL", "FG", 9)));
     let audit = "select action || ':' || actor from audit_log where action like 'scope.%' order by at";
     assert_eq!(site.ask(audit).await, "scope.save:user:test scope.keep:user:test");
+    let plants = "select plants::text from audit_log where action like 'scope.%' and plants is not null";
+    assert_eq!(site.ask(plants).await, "", "it was asked of all plants");
 }
 
 #[tokio::test]

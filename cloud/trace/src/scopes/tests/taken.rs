@@ -1,10 +1,18 @@
 //! A coil from which parts were cut at a machine: is it a suspect, too?
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
-use proto::v1::{Role, Stage};
+use chrono::Utc;
+use chrono_tz::Tz;
+use proto::v1::{Quality, Reading, Role, Stage};
 use serde_json::{Value, json};
 
+use super::super::asked::Patience;
+use super::super::criteria::Node;
+use super::super::service::suspects_beside;
 use super::web::Web;
+use crate::genealogy::Genealogy;
 use crate::testing::{Say, Site, event, uid};
 
 fn coil() -> String {
@@ -15,7 +23,8 @@ fn gear(number: u64) -> String {
     uid("KOL", "FG", number)
 }
 
-/// Two gears pressed at a machine, each with 1.5 kg of a coil, and a pin used up whole.
+/// Two gears pressed at a machine, each with 1.5 kg of a coil, and a pin used up whole; both
+/// with too much force.
 async fn press() -> Site {
     let mut site = Site::new().await;
     let mut received = event(Stage::Grn, "2025-01-19T08:00:00Z").mint(&coil(), Role::Subject, "STEEL");
@@ -37,6 +46,15 @@ async fn press() -> Site {
         (pressed.machine, pressed.operator_id) = ("PRESS-1".into(), "op-7".into());
         pressed.operation = "PRESS".into();
         pressed.attempt = 1;
+        pressed.readings.push(Reading {
+            name: "force".into(),
+            value: "92".into(),
+            unit: "kN".into(),
+            quality: Quality::Good.into(),
+            low: "60".into(),
+            high: "80".into(),
+            at_us: pressed.occurred_at_us,
+        });
         site.say("KOL", pressed);
     }
     site.settle().await;
@@ -90,4 +108,76 @@ async fn what_something_was_only_taken_from_is_told_apart_and_counts_when_asked(
     let coil = crate::testing::key(&coil());
     let held = format!("select count(*)::text from hold_members where key = {coil}");
     assert_eq!(site.ask(Box::leak(held.into_boxed_str())).await, "0", "nor is the coil held");
+}
+
+#[tokio::test]
+async fn what_was_measured_of_a_part_was_not_measured_of_the_coil_it_was_cut_of() {
+    let mut site = press().await;
+    let web = Web::new(&site).await;
+    let ask = async |criteria: Value| {
+        web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await.1
+    };
+    let pin = uid("KOL", "RM", 2);
+    let own = json!({ "name": "force", "operation": "PRESS", "outside": true });
+    let limits = json!({ "name": "force", "low": "90", "high": "95" });
+    for reading in [own, limits] {
+        let told = ask(json!({ "reading": reading })).await;
+        assert_eq!((&told["total"], &told["taken_total"]), (&json!(4), &json!(0)), "{told}");
+        let mut without = reading.clone();
+        without["without_taken"] = json!(true);
+        let told = ask(json!({ "reading": without })).await;
+        assert_eq!(units(&told, "units"), [gear(1), gear(2), pin.clone()], "{told}");
+        assert_eq!((&told["taken_total"], units(&told, "taken")), (&json!(1), vec![coil()]), "{told}");
+        // Beside another condition, where it is asked among what that finds; and what is saved.
+        let beside = json!({ "all": [{ "event": { "machine": "PRESS-1" } }, { "reading": without }] });
+        let told = ask(beside.clone()).await;
+        assert_eq!((&told["total"], &told["taken_total"]), (&json!(3), &json!(1)), "{told}");
+        let wish = json!({ "name": "Pressed", "criteria": beside });
+        let (status, kept) = web.json("POST", "/api/v1/scopes", wish).await;
+        assert_eq!((status, &kept["members"]), (StatusCode::CREATED, &json!(3)), "{kept}");
+    }
+    let (_, page) = web.get("/suspects?operation=PRESS&reading=force&outside=1").await;
+    assert!(page.contains("3 units") && page.contains("1 label from which"), "{page}");
+    let (_, page) = web.get("/suspects?operation=PRESS&reading=force&outside=1&taken=1").await;
+    assert!(page.contains("4 units") && !page.contains("1 label from which"), "{page}");
+
+    // Measured itself, it is one of them.
+    let mut tested = event(Stage::Operation, "2025-01-20T09:00:00Z").part(&coil(), Role::Subject);
+    tested.operation = "PRESS".into();
+    tested.readings.push(Reading {
+        name: "force".into(),
+        value: "92".into(),
+        unit: "kN".into(),
+        quality: Quality::Good.into(),
+        low: "60".into(),
+        high: "80".into(),
+        at_us: tested.occurred_at_us,
+    });
+    site.say("KOL", tested);
+    site.settle().await;
+    let own = json!({ "name": "force", "outside": true, "without_taken": true });
+    let told = ask(json!({ "reading": own })).await;
+    assert_eq!((&told["total"], &told["taken_total"]), (&json!(4), &json!(0)), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_told_as_not_known_where_it_takes_too_long() {
+    let site = press().await;
+    let node = json!({ "event": { "machine": "PRESS-1", "without_taken": true } });
+    let node = Node::parse(&node).unwrap();
+    let none = Patience { each: Duration::ZERO, all: Duration::ZERO };
+    for (patience, known) in [(none, None), (Patience::BESIDE, Some(1))] {
+        let told = site
+            .db
+            .db
+            .tx(&site.cx(), async |tx| {
+                let genealogy = Genealogy::default();
+                suspects_beside(tx, (Tz::UTC, &genealogy), &node, (None, 50), patience, Utc::now()).await
+            })
+            .await
+            .unwrap();
+        // The answer itself stands, and 0 is not said of what was not counted.
+        assert_eq!((told.total, told.units.len()), (3, 3));
+        assert_eq!((told.taken_total, told.taken.len()), (known, known.unwrap_or_default()));
+    }
 }

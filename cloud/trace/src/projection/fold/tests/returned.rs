@@ -57,3 +57,72 @@ fn a_package_that_comes_back_alone_leaves_the_pallet() {
     assert_eq!((back.parent, back.custody), (Some(BOX), Custody::Parent));
     assert_eq!((back.plant.as_str(), back.location.as_str()), ("VSK", "P4"));
 }
+
+/// Takes A out of a package, by the book.
+fn booked(story: &mut Story, who: u8, minute: i64, package: i64) {
+    story.with(who, minute, Stage::Packing, Action::Delete, &[(package, Role::Parent), (A, Role::Child)]);
+}
+
+fn lacks(story: &Story) -> Vec<Lack> {
+    story.fold().unmatched.into_iter().map(|(lack, _)| lack).collect()
+}
+
+#[test]
+fn a_taking_out_that_is_booked_after_the_return_says_nothing_new() {
+    for who in [1, 2] {
+        let mut story = sent_in_a_box(Stage::Packing, BOX);
+        story.with(2, 3, Stage::Return, NONE, &[(A, Role::Subject)]);
+        booked(&mut story, who, 5, BOX);
+        assert_eq!(lacks(&story), []);
+        let state = story.fold().state;
+        assert_eq!((state.parent, state.custody), (None, Custody::Location));
+        // In whichever order they are told.
+        story.facts.reverse();
+        assert_eq!(lacks(&story), []);
+        // Once: a second one takes out what nobody put in.
+        booked(&mut story, who, 6, BOX);
+        assert_eq!(lacks(&story), [Lack::Joining]);
+    }
+}
+
+#[test]
+fn what_was_never_put_in_still_waits_for_that_though_something_came_back() {
+    let back = |whole: i64| {
+        let mut story = sent_in_a_box(Stage::Packing, BOX);
+        story.with(2, 3, Stage::Return, NONE, &[(A, Role::Subject)]);
+        booked(&mut story, 1, 5, whole);
+        lacks(&story)
+    };
+    assert_eq!((back(BOX), back(PALLET)), (vec![], vec![Lack::Joining]), "out of another package");
+    // It came back, and had been in nothing.
+    let mut story = Story::default();
+    story.born(Some(1));
+    story.with(1, 2, Stage::Dispatch, NONE, &[(A, Role::Subject)]);
+    story.with(2, 3, Stage::Return, NONE, &[(A, Role::Subject)]);
+    booked(&mut story, 2, 5, BOX);
+    assert_eq!(lacks(&story), [Lack::Joining]);
+    // The return never was: the taking-out is the one that counts, and the next is one too many.
+    let mut story = sent_in_a_box(Stage::Packing, BOX);
+    let returned = story.with(2, 3, Stage::Return, NONE, &[(A, Role::Subject)]);
+    story.tell(2, 4, Stage::Correct, NONE, |fact| fact.corrects = Some(returned));
+    booked(&mut story, 2, 5, BOX);
+    assert_eq!(lacks(&story), []);
+    booked(&mut story, 2, 6, BOX);
+    assert_eq!(lacks(&story), [Lack::Joining]);
+}
+
+#[test]
+fn what_is_elsewhere_since_it_came_back_stays_there() {
+    let mut story = sent_in_a_box(Stage::Packing, BOX);
+    story.with(2, 3, Stage::Return, NONE, &[(A, Role::Subject)]);
+    story.with(2, 4, Stage::Packing, Action::Add, &[(PALLET, Role::Parent), (A, Role::Child)]);
+    booked(&mut story, 2, 5, BOX);
+    assert_eq!(story.fold().state.parent, Some(PALLET));
+    assert_eq!(lacks(&story), []);
+    let mut story = sent_in_a_box(Stage::Packing, BOX);
+    story.with(2, 3, Stage::Return, NONE, &[(A, Role::Subject)]);
+    story.with(2, 4, Stage::Dispatch, NONE, &[(A, Role::Subject)]);
+    booked(&mut story, 2, 5, BOX);
+    assert_eq!(story.fold().state.custody, Custody::Customer);
+    assert_eq!(story.stock(), std::collections::BTreeMap::new());
+}

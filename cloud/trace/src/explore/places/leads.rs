@@ -1,0 +1,189 @@
+//! What a code or a name stands for besides units.
+//!
+//! Of events those at the caller's plants count; a lot is known to who may see one of its labels.
+
+use platform::db::Tx;
+use platform::web::escaped;
+
+use super::model::Lead;
+use super::service::{Page, Who};
+use crate::explore::error::TraceError;
+use crate::explore::store::label;
+use crate::explore::store::places as store;
+use crate::explore::store::scope as scope_store;
+
+/// A text as a path's segment.
+fn segment(text: &str) -> String {
+    escaped(text, b"-_.~")
+}
+
+/// A code that may be asked for: as typed, and in capitals.
+fn spellings(text: &str) -> Vec<String> {
+    let clean = uid::clean_scan(text).text;
+    if clean.is_empty() || clean.len() > 256 || clean.contains('\0') {
+        return Vec::new();
+    }
+    let mut codes = vec![clean.to_owned()];
+    let capitals = clean.to_uppercase();
+    if !codes.contains(&capitals) {
+        codes.push(capitals);
+    }
+    codes
+}
+
+/// Customers, and people, whose name begins as typed.
+const MOST_NAMED: i64 = 20;
+/// Newest lots of a supplier that its code leads to.
+const MOST_SUPPLIED: i64 = 50;
+
+/// What a code stands for besides UIDs: lots, the newest lots of a supplier, documents, a
+/// customer, a machine, a person. At most 20 of each, of a supplier 50 lots; the code exactly,
+/// in capitals as well.
+///
+/// # Errors
+/// The database.
+pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> {
+    let codes = spellings(text);
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let plants = tx.plants().clone();
+    let mut leads = Vec::new();
+    let mut ids = store::lots_numbered(tx, &codes, 20).await?;
+    for code in &codes {
+        let mut supplied = store::lots_supplied(tx, code, MOST_SUPPLIED).await?;
+        supplied.retain(|lot| !ids.contains(lot));
+        ids.extend(supplied);
+    }
+    for lot in label::lots(tx, &ids).await? {
+        if let Some(plants) = plants.codes()
+            && !scope_store::lot_seen(tx, lot.lot_id, &plants).await?
+        {
+            continue;
+        }
+        let detail = [lot.item.as_str(), &lot.supplier, &lot.supplier_name]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · ");
+        leads.push(Lead {
+            kind: "lot",
+            path: format!("/trace/lot/{}", lot.lot_id),
+            code: lot.supplier_lot,
+            detail,
+        });
+    }
+    for (kind, number) in store::document_types(tx, &codes).await? {
+        if kind == "customer" || kind == "to_plant" || !document_known(tx, &kind, &number).await? {
+            continue;
+        }
+        let path = format!("/trace/document/{}/{}", segment(&kind), segment(&number));
+        leads.push(Lead { kind: "document", path, code: number, detail: kind });
+    }
+    let customer = match store::customer(tx, &codes).await? {
+        Some(known) => Some(known),
+        None => customer_told(tx, &codes).await?.map(|code| (code, String::new(), String::new())),
+    };
+    if let Some((code, name, place)) = customer {
+        let detail = if place.is_empty() { name } else { format!("{name} · {place}") };
+        leads.push(Lead {
+            kind: "customer",
+            path: format!("/trace/customer/{}", segment(&code)),
+            code,
+            detail,
+        });
+    }
+    let mut machines = store::machines(tx, &codes, None).await?;
+    machines.retain(|(_, _, plant)| plants.has(plant));
+    if machines.is_empty()
+        && let Some(code) = told(tx, Who::Machine, &codes).await?
+    {
+        let path = format!("/trace/machine/{}", segment(&code));
+        leads.push(Lead { kind: "machine", path, code, detail: String::new() });
+    }
+    for (code, name, plant) in machines {
+        let path = format!("/trace/machine/{}?plant={}", segment(&code), segment(&plant));
+        leads.push(Lead { kind: "machine", path, code, detail: format!("{name} · {plant}") });
+    }
+    if let Some(code) = told(tx, Who::Operator, &codes).await? {
+        let path = format!("/trace/operator/{}", segment(&code));
+        leads.push(Lead { kind: "operator", path, code, detail: String::new() });
+    }
+    Ok(leads)
+}
+
+/// Customers and people by the beginning of their name, in any case, where a text is no code;
+/// at most 20 of each. People are found by what they did at the caller's plants, where pages
+/// call them by that name.
+///
+/// # Errors
+/// The database.
+pub async fn named_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> {
+    let from = text.trim().to_lowercase();
+    if from.is_empty() || from.len() > 256 || from.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let to = format!("{from}{}", char::MAX);
+    let mut leads = Vec::new();
+    for (code, name, place) in store::customers_named(tx, &from, &to, MOST_NAMED).await? {
+        let detail = if place.is_empty() { name } else { format!("{name} · {place}") };
+        let path = format!("/trace/customer/{}", segment(&code));
+        leads.push(Lead { kind: "customer", path, code, detail });
+    }
+    for (code, name) in store::operators_named(tx, &from, &to, MOST_NAMED).await? {
+        if told(tx, Who::Operator, std::slice::from_ref(&code)).await?.is_some() {
+            let path = format!("/trace/operator/{}", segment(&code));
+            leads.push(Lead { kind: "operator", path, code, detail: name });
+        }
+    }
+    Ok(leads)
+}
+
+/// Of these codes the first that events at the caller's plants name; of somebody with
+/// rights at some plants the newest thousand events are looked through.
+pub(super) async fn told(tx: &mut Tx, who: Who, codes: &[String]) -> Result<Option<String>, TraceError> {
+    let plants = tx.plants().clone();
+    let most = if plants.is_all() { 1 } else { store::MOST_LOOKED_THROUGH };
+    for code in codes {
+        let found = match who {
+            Who::Machine => store::machine_plants(tx, code, most).await?,
+            Who::Operator => store::operator_plants(tx, code, most).await?,
+        };
+        if found.iter().any(|plant| plants.has(plant)) {
+            return Ok(Some(code.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Of these codes the first that a sales order of the caller's plants is for, or that an event
+/// there names as the customer, or by such an order: the masters need not have whom goods were
+/// sent to. Of somebody with rights at some plants a thousand events are looked through.
+pub(super) async fn customer_told(tx: &mut Tx, codes: &[String]) -> Result<Option<String>, TraceError> {
+    let plants = tx.plants().clone();
+    let most = if plants.is_all() { 1 } else { store::MOST_LOOKED_THROUGH };
+    let start = Page::default().place()?;
+    for code in codes {
+        if !store::orders_of(tx, code, "", 1).await?.is_empty()
+            || store::customer_events(tx, code, &start, most).await?.iter().any(|row| plants.has(&row.plant))
+        {
+            return Ok(Some(code.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the caller may know a document: an order of its plants, or an event there
+/// among the first hundred that name it.
+async fn document_known(tx: &mut Tx, kind: &str, number: &str) -> Result<bool, TraceError> {
+    let plants = tx.plants().clone();
+    if plants.is_all() {
+        return Ok(true);
+    }
+    if store::order(tx, kind, number).await?.is_some_and(|order| plants.has(&order.plant)) {
+        return Ok(true);
+    }
+    let start = Page::default().place()?;
+    let rows = store::document_events(tx, kind, number, &start, 100).await?;
+    Ok(rows.iter().any(|row| plants.has(&row.plant)))
+}

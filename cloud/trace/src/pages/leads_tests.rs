@@ -1,0 +1,152 @@
+//! What a code or a name leads to where the masters do not have it, or a trace does not begin.
+
+use axum::http::StatusCode;
+use platform::web::Scope;
+use proto::v1::{Role, Stage};
+
+use super::explore_tests::{motor, story};
+use super::tests::Web;
+use crate::explore::error::TraceError;
+use crate::explore::places::{self, Page, Who};
+use crate::ingest::Committed;
+use crate::testing::{Say, event};
+
+#[tokio::test]
+async fn a_customer_that_only_documents_name_is_found_as_one_of_the_masters_is() {
+    let mut site = story().await;
+    site.say(
+        "KOL",
+        event(Stage::Dispatch, "2025-01-23T10:00:00Z")
+            .part(&motor(1), Role::Subject)
+            .document("desadv", "DN/7")
+            .document("customer", "NEWCUST"),
+    );
+    site.settle().await;
+    site.sql(
+        "insert into orders (tenant_id, type, number, plant, partner)
+             values (app.tenant(), 'so', 'SO-11', 'KOL', 'ORDERED')",
+    )
+    .await;
+    let web = Web::new(&site, Scope::Read).await;
+    for (typed, code) in [("newcust", "NEWCUST"), ("ORDERED", "ORDERED")] {
+        let found = web.json(&format!("/api/v1/search?q={typed}")).await;
+        let leads = found["leads"].as_array().unwrap();
+        assert_eq!(leads.len(), 1, "{typed}: {leads:?}");
+        assert_eq!(leads[0]["kind"], "customer", "{typed}");
+        assert_eq!(leads[0]["path"], format!("/trace/customer/{code}"), "{typed}");
+        assert_eq!(web.get(&format!("/trace?q={typed}")).await.0, StatusCode::SEE_OTHER, "{typed}");
+    }
+    let (status, page) = web.get("/trace/customer/NEWCUST").await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    for text in ["<h1>NEWCUST</h1>", "does not have this customer", &motor(1)] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let told = web.json("/api/v1/trace/customer/ORDERED").await;
+    assert_eq!((told["name"].as_str(), told["orders"][0]["number"].as_str()), (Some(""), Some("SO-11")));
+    let (_, known) = web.get("/trace/customer/ACME").await;
+    assert!(known.contains("<h1>Acme Pumps</h1>") && !known.contains("does not have"), "{known}");
+    assert_eq!(web.get("/trace/customer/NOBODY").await.0, StatusCode::NOT_FOUND);
+
+    // Of a customer of other plants alone nothing is known.
+    let cx = site.cx().at(platform::ctx::Plants::some(["VSK"]));
+    let (now, first) = (chrono::Utc::now(), Page { after: None, limit: 50 });
+    let done: Result<(), TraceError> = site
+        .db
+        .db
+        .tx(&cx, async |tx| {
+            for code in ["NEWCUST", "ORDERED"] {
+                assert_eq!(places::leads_in(tx, code).await?, [], "{code}");
+                assert_eq!(places::customer_in(tx, code, "", &first, now).await.unwrap_err().status(), 404);
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_or_a_code_that_no_trace_begins_with_leads_to_what_is_known_by_it() {
+    let site = story().await;
+    site.sql(
+        "insert into partners (tenant_id, partner, name, roles)
+             values (app.tenant(), 'HV-1', 'Hind Valve Works', '{customer}');
+         insert into items (tenant_id, item, name, type_code, base_unit, tracking)
+             values (app.tenant(), 'FG-ACTUATOR', 'Actuator', 'FG', 'pcs', 'unit');
+         insert into operators (tenant_id, operator_id, name, badge_hash)
+             values (app.tenant(), 'op-7', 'Ananya Sen', ''), (app.tenant(), 'op-0', 'Idle Person', '0')",
+    )
+    .await;
+    let others =
+        vec![platform::masters::module(), crate::recalls::module(&Committed::default(), &site.genealogy())];
+    let web = Web::beside(&site, Scope::Read, others).await;
+    for (typed, path, title) in [
+        ("FG-ACTUATOR", "/masters/items/row/FG-ACTUATOR", "Actuator"),
+        ("actu", "/masters/items/row/FG-ACTUATOR", "Actuator"),
+    ] {
+        let (status, page) = web.get(&format!("/trace?q={typed}")).await;
+        assert_eq!(status, StatusCode::OK, "{typed}: {page}");
+        for text in [format!("href=\"{path}\""), title.to_owned()] {
+            assert!(page.contains(&text), "{typed} {text}: {page}");
+        }
+        assert!(!page.contains("Nothing is known"), "{typed}: {page}");
+    }
+    let (status, page) = web.get("/trace?q=NONSENSE").await;
+    assert!(status == StatusCode::NOT_FOUND && page.contains("Nothing is known"), "{page}");
+    // Names of customers, and of people who did something, are known to whoever may trace.
+    let alone = Web::new(&site, Scope::Read).await;
+    assert_eq!(alone.get("/trace?q=FG-ACTUATOR").await.0, StatusCode::NOT_FOUND);
+    for (typed, path) in [("hind%20valve", "/trace/customer/HV-1"), ("ANANYA%20sen", "/trace/operator/op-7")]
+    {
+        let found = alone.json(&format!("/api/v1/search?q={typed}")).await;
+        assert_eq!(found["leads"].as_array().unwrap().len(), 1, "{typed}: {found}");
+        assert_eq!(found["leads"][0]["path"], path, "{typed}");
+        assert_eq!(alone.get(&format!("/trace?q={typed}")).await.0, StatusCode::SEE_OTHER, "{typed}");
+    }
+    let found = alone.json("/api/v1/search?q=Idle%20Person").await;
+    assert_eq!(found["leads"], serde_json::json!([]), "who did nothing here is no lead");
+    let cx = site.cx().at(platform::ctx::Plants::some(["VSK"]));
+    let elsewhere: Result<_, TraceError> =
+        site.db.db.tx(&cx, async |tx| places::named_in(tx, "Ananya").await).await;
+    assert_eq!(elsewhere.unwrap(), [], "nor is who did nothing at the reader's plants");
+}
+
+#[tokio::test]
+async fn a_machine_that_did_nothing_lately_says_when_it_last_did_and_leads_there() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Read).await;
+    for place in ["machine/OVEN-2", "operator/op-7"] {
+        let found = web.json(&format!("/api/v1/trace/{place}")).await;
+        assert_eq!(found["passes"], serde_json::json!([]), "{place}");
+        assert_eq!(found["last_before"], "2025-01-21T12:05:00Z", "{place}");
+        let (_, page) = web.get(&format!("/trace/{place}")).await;
+        let (_, rest) = page.split_once("<p class=\"tw-empty\">").unwrap();
+        let (_, rest) = rest.split_once("href=\"").unwrap();
+        let (there, said) = rest.split_once('"').unwrap();
+        assert!(said.starts_with(">The last before that was at "), "{said}");
+        let there = there.replace("&#38;", "&");
+        let (status, page) = web.get(&format!("/trace/{place}{there}")).await;
+        assert!(status == StatusCode::OK && page.contains(&motor(2)), "{there}: {page}");
+    }
+    // Where something was done, and before the first, there is no such word.
+    let day = web.json("/api/v1/trace/machine/OVEN-2?from=2025-01-21&to=2025-01-21").await;
+    assert!(day["last_before"].is_null() && day["passes"].as_array().unwrap().len() == 1, "{day}");
+    let before = web.json("/api/v1/trace/machine/OVEN-2?from=2025-01-20&to=2025-01-20").await;
+    assert!(before["last_before"].is_null(), "{before}");
+    // What was done elsewhere is not told.
+    let cx = site.cx().at(platform::ctx::Plants::some(["VSK"]));
+    site.sql("insert into machines (tenant_id, machine, name, plant) values (app.tenant(), 'OVEN-2', 'Oven', 'VSK')")
+        .await;
+    let (now, first) = (chrono::Utc::now(), Page { after: None, limit: 50 });
+    let day = (now - chrono::Duration::days(1), now);
+    let found: Result<_, TraceError> = site
+        .db
+        .db
+        .tx(&cx, async |tx| places::passes_in(tx, (Who::Machine, "OVEN-2", ""), day, &first, now).await)
+        .await;
+    assert_eq!(found.unwrap().last_before, None);
+    // A day that there is not is called so.
+    let (status, page) = web.get("/trace?q=OVEN-2%202025-02-30%2009:00-11:00").await;
+    assert!(status == StatusCode::NOT_FOUND && page.contains("There is no “2025-02-30”"), "{page}");
+    let (_, page) = web.get("/trace/machine/OVEN-2?from=2025-02-30").await;
+    assert!(page.contains("There is no “2025-02-30”"), "{page}");
+}

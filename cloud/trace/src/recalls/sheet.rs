@@ -1,0 +1,153 @@
+//! The units of a recall as a workbook, all of them: for customers and authorities, who know
+//! units by their serial numbers and ask for the list.
+
+use chrono_tz::Tz;
+use platform::i18n::Texts;
+use platform::web::{AppState, Caller, Problem, TIME, WorkSheet, workbook};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::error::RecallError;
+use super::model::Outcome;
+use super::store::sheet::{self, Line};
+use super::{read, report, service};
+use crate::explore::report_sheets::{cell, number};
+use crate::explore::service::{own_code, uid_text};
+
+/// Units that are read at once.
+const CHUNK: i64 = 10_000;
+
+/// One at a time: the workbook of a recall of 200,000 labels takes much memory.
+static TURN: Semaphore = Semaphore::const_new(1);
+
+/// The heads of its columns, each a text.
+const HEADS: [&str; 18] = [
+    "recalls-sheet-uid",
+    "recalls-sheet-serials",
+    "recalls-item",
+    "recalls-quantity",
+    "recalls-unit",
+    "recalls-place",
+    "recalls-plant",
+    "recalls-sheet-location",
+    "recalls-document",
+    "recalls-sheet-code",
+    "recalls-consignee",
+    "recalls-inside-of",
+    "recalls-held",
+    "recalls-outcome",
+    "recalls-when",
+    "recalls-reference",
+    "recalls-sheet-answer",
+    "recalls-since",
+];
+/// Columns of times.
+const TIMES: [u16; 2] = [14, 17];
+
+/// What became of a unit by the answer that counts for it, in words. Pure.
+fn outcome(texts: &Texts, line: &Line) -> Option<String> {
+    line.at?;
+    let said = [
+        (Outcome::Found, line.found),
+        (Outcome::Quarantined, line.quarantined),
+        (Outcome::Returned, line.returned),
+        (Outcome::Replaced, line.replaced),
+        (Outcome::Destroyed, line.destroyed),
+        (Outcome::UsedUp, line.used_up),
+        (Outcome::NotFound, line.not_found),
+    ];
+    let said = said.into_iter().filter(|(_, amount)| amount.is_some_and(|amount| !amount.is_zero()));
+    let said: Vec<String> =
+        said.map(|(outcome, _)| texts.t(&format!("recalls-outcome-{}", outcome.name()))).collect();
+    Some(said.join(", "))
+}
+
+/// What holds a unit now, or that what the recall held of it is free. Pure.
+fn held(texts: &Texts, line: &Line) -> Value {
+    match (&line.held, line.was_held) {
+        (Some(reason), _) => cell(reason),
+        (None, true) => texts.t("recalls-hold-free").into(),
+        (None, false) => Value::Null,
+    }
+}
+
+/// A unit as a row; `uid` writes a key as its UID. Pure.
+fn row(texts: &Texts, zone: Tz, line: &Line, uid: impl Fn(i64) -> String) -> Vec<Value> {
+    let time =
+        |at: chrono::DateTime<chrono::Utc>| Value::from(at.with_timezone(&zone).format(TIME).to_string());
+    let inside = match line.inside_of {
+        Some(whole) => uid(whole),
+        None if line.packs => texts.t("recalls-counts-contents"),
+        None => String::new(),
+    };
+    let by = match line.at {
+        Some(_) if line.by_plant => texts.t("recalls-by-plant"),
+        _ => String::new(),
+    };
+    vec![
+        uid(line.key).into(),
+        cell(&line.serials),
+        cell(&line.item),
+        number(line.quantity),
+        cell(&line.unit),
+        texts.or(&format!("recalls-place-{}", line.place), &line.place).into(),
+        cell(&line.plant),
+        cell(&line.location),
+        cell(&line.document),
+        cell(&line.consignee_code),
+        cell(&line.consignee),
+        inside.into(),
+        held(texts, line),
+        outcome(texts, line).map_or(Value::Null, Value::from),
+        line.at.map_or(Value::Null, time),
+        cell(line.reference.as_deref().unwrap_or_default()),
+        by.into(),
+        line.since.map_or(Value::Null, time),
+    ]
+}
+
+/// The sheet of a recall's units, with heads in the reader's language and times by their clock.
+///
+/// # Errors
+/// As [`read::find`].
+pub(super) async fn sheet(
+    tx: &mut platform::db::Tx,
+    recall: Uuid,
+    texts: &Texts,
+    zone: Tz,
+) -> Result<(String, WorkSheet), RecallError> {
+    let found = read::find(tx, recall).await?;
+    let tenant = own_code(tx).await?;
+    let (mut rows, mut after) = (Vec::new(), i64::MIN);
+    loop {
+        let lines = sheet::lines(tx, recall, after, CHUNK).await?;
+        let Some(last) = lines.last() else { break };
+        after = last.key;
+        rows.extend(lines.iter().map(|line| row(texts, zone, line, |key| uid_text(tenant, key))));
+    }
+    let head = |(column, key): (u16, &&str)| {
+        let name = texts.t(key);
+        if TIMES.contains(&column) { format!("{name} ({})", zone.name()) } else { name }
+    };
+    let heads = (0_u16..).zip(&HEADS).map(head).collect();
+    let state = report::stands(texts, &found.kind, &found.status);
+    let name = format!("{} {state}", found.number);
+    Ok((found.number, WorkSheet { name, heads, rows, times: TIMES.to_vec() }))
+}
+
+/// The workbook of a recall's units; answers the recall's number and the file.
+///
+/// # Errors
+/// 403; 404; the database.
+pub async fn units(state: &AppState, caller: &Caller, recall: Uuid) -> Result<(String, Vec<u8>), Problem> {
+    let turn = TURN.acquire().await.map_err(Problem::internal)?;
+    let (number, sheet) =
+        service::ask(state, caller, async |tx| sheet(tx, recall, &caller.texts, caller.zone).await).await?;
+    // The turn goes along: whoever goes away leaves it taken until the work is done.
+    let made = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        workbook(&[sheet])
+    });
+    Ok((number, made.await.map_err(Problem::internal)?.map_err(Problem::internal)?))
+}
