@@ -128,6 +128,9 @@ impl Site {
     }
 }
 
+/// A form by what is typed and the version that it was read at.
+type Form<'a> = &'a dyn Fn(&str, &str) -> String;
+
 #[tokio::test]
 async fn a_number_gets_a_code_and_nothing_else_until_it_is_verified() {
     let site = Site::new().await;
@@ -404,8 +407,7 @@ async fn what_was_typed_stays_where_another_was_faster_or_the_organisation_moves
     let seen = |page: &str| {
         page.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
     };
-    let forms: [(&str, &dyn Fn(&str, &str) -> String); 2] =
-        [("/deliveries/sms", &sms), ("/deliveries/mail", &mail)];
+    let forms: [(&str, Form<'_>); 2] = [("/deliveries/sms", &sms), ("/deliveries/mail", &mail)];
     for (path, form) in forms {
         assert_eq!(admin.send("POST", path, &form("THEIRS", "0")).await.0, 303, "{path}");
         let (status, _, page) = admin.send("POST", path, &form("MINE", "0")).await;
