@@ -272,7 +272,7 @@ mod tests {
         let first = look(&mine, "2025-01-01T08:01:00Z");
         assert!(first.within.is_some() && !first.builds_anew() && !first.sets_aside());
         // Looking counts once, and closing in order says nothing.
-        assert!(!look(&mine, "2025-01-01T08:02:00Z").within.is_some());
+        assert!(look(&mine, "2025-01-01T08:02:00Z").within.is_none());
         drop(open(&settings));
         ended(&settings, Some(During::Question));
         let second = look(&mine, "2025-01-01T08:03:00Z");
