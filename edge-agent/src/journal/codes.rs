@@ -1,5 +1,5 @@
-//! Further codes of labels, and what scanners counted, on disk. Each row is sealed as the small
-//! tables' are: a code whose row was damaged means no label, rather than another one.
+//! Further codes of labels on disk. Each row is sealed as the small tables' are: a code whose row
+//! was damaged means no label, rather than another one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -13,10 +13,6 @@ use super::seal::{self, Cell};
 static ALIASES: LazyLock<Bulk> = LazyLock::new(|| {
     let tail = "ON CONFLICT (alias) DO UPDATE SET key = excluded.key, crc32 = excluded.crc32";
     Bulk::new("INSERT INTO aliases (alias, key, crc32)", 3, tail)
-});
-static COUNTERS: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (station) DO UPDATE SET json = excluded.json, crc32 = excluded.crc32";
-    Bulk::new("INSERT INTO counters (station, json, crc32)", 3, tail)
 });
 
 /// The text of an alias's row. The key belongs to it, so that labels that share a
@@ -46,21 +42,6 @@ async fn write_rows(conn: &mut SqliteConnection, rows: Vec<(String, i64)>) -> Re
         .await
 }
 
-/// Writes what scanners counted: station and JSON.
-pub(super) async fn write_counters(
-    conn: &mut SqliteConnection,
-    counters: Vec<(String, String)>,
-) -> Result<(), JournalError> {
-    COUNTERS
-        .run(conn, counters, |(station, json), row| {
-            let sum = seal::sum(&seal::COUNTERS, &[Cell::Text(&station), Cell::Text(&json)]);
-            row.add(station)?;
-            row.add(json)?;
-            row.add(sum)
-        })
-        .await
-}
-
 /// Seals rows from before rows were sealed, as they are.
 pub(super) async fn seal_all(conn: &mut SqliteConnection) -> Result<(), JournalError> {
     let mut after = String::new();
@@ -71,14 +52,10 @@ pub(super) async fn seal_all(conn: &mut SqliteConnection) -> Result<(), JournalE
             .await?;
         let codes: Vec<(String, i64)> =
             rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?;
-        let Some((last, _)) = codes.last() else { break };
+        let Some((last, _)) = codes.last() else { return Ok(()) };
         after.clone_from(last);
         write_rows(conn, codes).await?;
     }
-    let rows = sqlx::query("SELECT station, json FROM counters").fetch_all(&mut *conn).await?;
-    let counters: Vec<(String, String)> =
-        rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?;
-    write_counters(conn, counters).await
 }
 
 /// The keys that codes stand for, of those that stand for any. Where one of a code's rows

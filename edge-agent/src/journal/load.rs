@@ -9,7 +9,7 @@ use super::quarantine::Quarantined;
 use super::rebuild::Rebuilt;
 use super::{
     JournalError, LeaseMarkRow, LeaseRow, OlderEpoch, Place, PrintRow, SeriesRow, ends, prints, seal,
-    sessions,
+    stations,
 };
 
 /// State beside the records, as of the last commit.
@@ -112,10 +112,8 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
         loaded.series_marks.push((r.try_get(0)?, r.try_get(1)?));
     }
     loaded.older = ends::older(conn).await?;
-    loaded.sessions = sessions::read(conn).await?;
-    for r in seal::rows(conn, &seal::COUNTERS).await? {
-        loaded.counters.push((r.try_get(0)?, r.try_get(1)?));
-    }
+    loaded.sessions = stations::SESSIONS.read(conn).await?;
+    loaded.counters = stations::COUNTERS.read(conn).await?;
     loaded.open_prints = prints::open(conn).await?;
     loaded.acked = acks(conn).await?;
     for r in seal::rows(conn, &seal::META).await? {

@@ -36,7 +36,7 @@ mod refdata;
 mod rejournal;
 mod schema;
 mod seal;
-mod sessions;
+mod stations;
 mod verify;
 mod wal;
 mod writeset;

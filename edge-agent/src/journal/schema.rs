@@ -171,9 +171,10 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalEr
         }
         if from + 1 == CODES_SEALED {
             super::codes::seal_all(&mut tx).await?;
+            super::stations::COUNTERS.seal_all(&mut tx).await?;
         }
         if from + 1 == STATIONS_SEALED {
-            super::sessions::seal_all(&mut tx).await?;
+            super::stations::SESSIONS.seal_all(&mut tx).await?;
             super::prints::seal_all(&mut tx).await?;
         }
         // The step and its number commit together; a pragma takes no parameter.

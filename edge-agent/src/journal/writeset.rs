@@ -205,14 +205,14 @@ impl WriteSet {
             .await?;
         self.meta.extend(super::labels::write(conn, self.labels).await?);
         super::codes::write(conn, self.aliases).await?;
-        super::sessions::write(conn, self.sessions).await?;
+        super::stations::SESSIONS.write(conn, self.sessions).await?;
         INPUTS
             .run(conn, self.inputs, |i, row| {
                 pair(row, i.source, i.input_id)?;
                 pair(row, i.at, i.answer)
             })
             .await?;
-        super::codes::write_counters(conn, self.counters).await?;
+        super::stations::COUNTERS.write(conn, self.counters).await?;
         super::prints::write(conn, self.prints).await?;
         write_leases(conn, self.leases, self.lease_marks).await?;
         write_series(conn, self.series, self.series_marks).await?;

@@ -34,18 +34,26 @@ async fn the_question_that_aborts() {
     let _ = mirrors.ask::<(), _>(work.tenant, |_| std::process::abort()).await;
 }
 
+/// A tenant of 60 events, and what a process is told that keeps its mirror in a folder.
+async fn told_of(seed: u64, dir: &std::path::Path) -> (World, Chance, Work) {
+    let mut world = World::new().await;
+    let mut chance = Chance::of(seed);
+    (0..60).for_each(|_| chance.say(&mut world, "KOL"));
+    world.send("KOL", 20).await;
+    let work = Work { database: world.test.url(), tenant: world.tenant, dir: dir.to_owned() };
+    (world, chance, work)
+}
+
+/// The signal that ended a process of this test, if one did.
+async fn ended_by(test: &str, work: &Work) -> Option<i32> {
+    child::start(test, work).wait().await.unwrap().signal()
+}
+
 #[tokio::test]
 async fn a_question_that_ends_the_process_again_and_again_is_no_loop() {
     let dir = tempfile::tempdir().unwrap();
-    let mut world = World::new().await;
-    let mut chance = Chance::of(7);
-    (0..60).for_each(|_| chance.say(&mut world, "KOL"));
-    world.send("KOL", 20).await;
-    let work = Work { database: world.test.url(), tenant: world.tenant, dir: dir.path().to_owned() };
-    let asks = async || {
-        let mut asker = child::start("mirror::asked_tests::the_question_that_aborts", &work);
-        asker.wait().await.unwrap().signal()
-    };
+    let (world, _, work) = told_of(7, dir.path()).await;
+    let asks = || ended_by("mirror::asked_tests::the_question_that_aborts", &work);
     let aborted = Some(6);
     assert_eq!(asks().await, aborted);
     let settings = settings(dir.path());
@@ -91,15 +99,8 @@ async fn the_check_that_aborts() {
 #[tokio::test]
 async fn a_check_that_ends_the_process_again_and_again_is_left_alone_and_its_mirror_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let mut world = World::new().await;
-    let mut chance = Chance::of(9);
-    (0..60).for_each(|_| chance.say(&mut world, "KOL"));
-    world.send("KOL", 20).await;
-    let work = Work { database: world.test.url(), tenant: world.tenant, dir: dir.path().to_owned() };
-    let looks = async || {
-        let mut looker = child::start("mirror::asked_tests::the_check_that_aborts", &work);
-        looker.wait().await.unwrap().signal()
-    };
+    let (mut world, mut chance, work) = told_of(9, dir.path()).await;
+    let looks = || ended_by("mirror::asked_tests::the_check_that_aborts", &work);
     let settings = settings(dir.path());
     for time in 1..=4 {
         assert_eq!(looks().await, Some(6), "{time}");

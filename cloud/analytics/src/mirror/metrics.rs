@@ -17,8 +17,11 @@ impl Mirrors {
         let (mut behind, mut open, mut age, mut aside, mut alone) = (0, 0, 0, 0, 0);
         let (mut differences, mut unchecked) = (0, 0);
         let now = Utc::now();
-        for (tenant, slot) in inner.slots.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            alone += i64::from(!left_alone(&inner.settings, *tenant).is_empty());
+        // What is left alone is read from the disk; every question takes this lock, and waits
+        // for none of that.
+        let slots = inner.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (tenant, slot) in slots {
+            alone += i64::from(!left_alone(&inner.settings, tenant).is_empty());
             open += i64::from(slot.owner.try_lock().is_ok_and(|owner| owner.is_some()));
             slot.know(|known| {
                 let head = known.standing.as_ref().map_or(0, |standing| standing.head);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::list::AuditEntry;
 use crate::i18n::Texts;
+use crate::workflow::State;
 
 /// Every act of what is no module of its own, sorted. Each has a text `audit-did-…`, with
 /// `-` for the dot; which there are is read off the texts. Modules have the words of theirs
@@ -182,8 +183,8 @@ pub(super) fn told(texts: &Texts, entry: &AuditEntry) -> String {
         return said;
     }
     let state = |row: &Option<Value>| {
-        let state = row.as_ref()?.get("state")?.as_str()?;
-        Some(texts.or(&format!("workflow-state-{}", state.to_lowercase().replace('_', "-")), state))
+        let code = row.as_ref()?.get("state")?.as_str()?;
+        Some(State::parse(code).map_or_else(|| code.to_owned(), |state| texts.or(&state.text_key(), code)))
     };
     match (state(&entry.before), state(&entry.after)) {
         (Some(from), Some(to)) => format!("{said}: {from} → {to}"),

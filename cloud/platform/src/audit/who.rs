@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::list::{Asked, Narrow};
 use super::{did, store};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Tx};
 use crate::i18n::Texts;
 use crate::web::keys;
 use crate::workflow::requests;
@@ -91,15 +91,16 @@ pub(crate) fn nameable(id: &str) -> bool {
 /// Those of the database.
 pub async fn names(db: &Db, cx: &Cx, ids: &[&str]) -> Result<HashMap<String, String>, DbError> {
     let people: Vec<Uuid> = ids.iter().filter_map(|id| id.strip_prefix("user:")?.parse().ok()).collect();
-    let names = db.tx(cx, async |tx| Ok::<_, DbError>(store::names(tx, &people).await?)).await?;
-    let mut names: HashMap<String, String> =
-        names.into_iter().map(|(id, name)| (format!("user:{id}"), name)).collect();
     let things = ids.iter().filter(|id| THINGS.iter().any(|kind| id.starts_with(kind)));
     let things: Vec<Uuid> = things.filter_map(|id| id.split_once(':')?.1.parse().ok()).collect();
-    if !things.is_empty() {
-        let found = db.tx(cx, async |tx| Ok::<_, DbError>(store::things(tx, &things).await?)).await?;
-        names.extend(found);
-    }
+    let found = async |tx: &mut Tx| {
+        let things = if things.is_empty() { Vec::new() } else { store::things(tx, &things).await? };
+        Ok::<_, DbError>((store::names(tx, &people).await?, things))
+    };
+    let (people, things) = db.tx(cx, found).await?;
+    let mut names: HashMap<String, String> =
+        people.into_iter().map(|(id, name)| (format!("user:{id}"), name)).collect();
+    names.extend(things);
     if ids.iter().any(|id| id.starts_with("key:")) {
         let keys = keys::list(db, cx.tenant).await?.into_iter();
         names.extend(keys.map(|key| (format!("key:{}", key.id), key.name)));

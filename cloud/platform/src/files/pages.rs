@@ -176,11 +176,7 @@ async fn stands(
             Ok::<_, DbError>(reached.filter(|_| there))
         })
         .await?;
-    match found {
-        Some(found) if found >= right => Ok(()),
-        Some(_) => Err(Problem::forbidden()),
-        None => Err(Problem::not_found()),
-    }
+    service::enough(found, right)
 }
 
 async fn box_of(

@@ -290,6 +290,11 @@ pub(super) async fn require(
     right: Right,
 ) -> Result<(), Problem> {
     let found = db.tx(&subject.whose.cx(caller), async |tx| reach(tx, subject, caller, key).await).await?;
+    enough(found, right)
+}
+
+/// Refuses what [`reach`] found, where that is not this right.
+pub(super) fn enough(found: Option<Right>, right: Right) -> Result<(), Problem> {
     match found {
         Some(found) if found >= right => Ok(()),
         Some(_) => Err(Problem::forbidden()),

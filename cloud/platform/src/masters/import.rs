@@ -10,7 +10,7 @@ use super::shape::{Column, Shape};
 use super::sheet::Sheet;
 use super::store;
 use super::write::{self, Change, Done};
-use super::{MastersError, Mistake, Wrong, twins};
+use super::{MastersError, Mistake, Wrong};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::i18n::Texts;
@@ -125,10 +125,7 @@ pub(super) async fn import_seen(
                 }
                 changes.push(change);
             }
-            // Before its rows: who writes the master otherwise waits for these, and these for it.
-            if twins::column(shape).is_some() {
-                store::lock(tx, shape).await.map_err(DbError::from)?;
-            }
+            write::alone(tx, shape, true).await?;
             let there = store::rows_by_key(tx, shape, &keys, true).await.map_err(DbError::from)?;
             for change in &mut changes {
                 let before = key_of(shape, &change.cells).and_then(|key| there.get(&key.join(":")));

@@ -67,6 +67,7 @@ pub async fn create(db: &Db, cx: &Cx, shape: &Shape, cells: Cells) -> Result<Sav
             let wrong = there_already(shape, &before);
             mistakes.push(Mistake { row: None, field: field.to_owned(), found, wrong });
         }
+        write::alone(tx, shape, true).await?;
         let change = Change { line: None, cells: cells.clone(), before: None, mistakes };
         saved(tx, shape, change).await
     })
@@ -113,6 +114,7 @@ pub async fn update(
     cells: Cells,
 ) -> Result<Saved, MastersError> {
     db.tx(cx, async |tx| {
+        write::alone(tx, shape, false).await?;
         let before = find(tx, shape, key, true).await?;
         if before.deleted {
             return Err(MastersError::NotFound);
@@ -231,6 +233,7 @@ async fn uses(tx: &mut Tx, shapes: &Shapes, shape: &Shape, row: &Row) -> Result<
 /// [`MastersError::Mistakes`] when it does not fit any more.
 pub async fn restore(db: &Db, cx: &Cx, shape: &Shape, key: &str) -> Result<Saved, MastersError> {
     db.tx(cx, async |tx| {
+        write::alone(tx, shape, true).await?;
         let before = find(tx, shape, key, true).await?;
         if !before.deleted {
             return Err(MastersError::NotFound);

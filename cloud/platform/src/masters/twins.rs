@@ -1,7 +1,7 @@
 //! Codes that differ by capital and small letters alone: to people, and to whoever types a
 //! code, they are one. What is there stays; a new one is told of the other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::kind::Kind;
 use super::shape::Shape;
@@ -49,8 +49,9 @@ pub(super) async fn judge(
         }
     }
     let given: Vec<(&Row, String)> = rows.iter().map(|(row, _)| (*row, code(row).to_lowercase())).collect();
+    let mut known: HashSet<usize> = wrong.iter().map(|(at, _)| *at).collect();
     for (at, other) in twin_store::taken(tx, shape, column, &given).await? {
-        if !wrong.iter().any(|(known, _)| *known == at) {
+        if known.insert(at) {
             wrong.push((at, Wrong::new("case").with("other", other)));
         }
     }

@@ -164,6 +164,7 @@ pub(super) async fn make(
             Change { line: None, cells, before: None, mistakes: mistakes.into_iter().collect() }
         };
         let changes: Vec<Change> = new.iter().map(change).collect();
+        write::alone(tx, shape, true).await?;
         Ok(write::write(tx, shape, changes, None).await?.len())
     })
     .await

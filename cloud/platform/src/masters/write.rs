@@ -14,7 +14,7 @@ use super::shape::{Column, Lies, Reference, Shape};
 use super::store::{self, Stored};
 use super::{MastersError, Mistake, Row, Wrong, sensitive, twins};
 use crate::audit::{self, Kept};
-use crate::db::Tx;
+use crate::db::{DbError, Tx};
 use crate::reference;
 use crate::seed::nearest;
 use crate::tenancy;
@@ -58,8 +58,20 @@ impl Draft {
     }
 }
 
+/// Keeps others from writing the master until the commit, where its rows are judged by one
+/// another; `coming` where there may be new ones, or such as stand again. It comes before any
+/// row is locked: who has the master and wants a row would wait for who has the row and wants
+/// the master.
+pub(super) async fn alone(tx: &mut Tx, shape: &Shape, coming: bool) -> Result<(), DbError> {
+    let coded = coming && twins::column(shape).is_some();
+    if coded || !shape.master.unique.is_empty() || shape.master.judge.is_some() {
+        store::lock(tx, shape).await?;
+    }
+    Ok(())
+}
+
 /// Writes the changes, all or none, and answers the row and what became of each,
-/// in their order. Rows must not come twice.
+/// in their order. Rows must not come twice, and the transaction is [`alone`].
 ///
 /// # Errors
 /// [`MastersError::Mistakes`] with every mistake of all rows.
@@ -69,12 +81,6 @@ pub(super) async fn write(
     changes: Vec<Change>,
     action: Option<&'static str>,
 ) -> Result<Vec<(Row, Done)>, MastersError> {
-    // New, or standing again.
-    let comes = |change: &Change| change.before.as_ref().is_none_or(|before| before.deleted);
-    let coded = twins::column(shape).filter(|_| changes.iter().any(comes));
-    if !shape.master.unique.is_empty() || shape.master.judge.is_some() || coded.is_some() {
-        store::lock(tx, shape).await?;
-    }
     let drafts: Vec<Draft> = changes.into_iter().map(|change| draft(shape, change)).collect();
     let mut drafts = seal(shape, drafts).await?;
     close(tx.tenant(), shape, &mut drafts)?;
@@ -95,7 +101,7 @@ pub(super) async fn write(
     for column in shape.master.unique {
         only_once(tx, shape, column, &mut drafts).await?;
     }
-    if let Some(column) = coded {
+    if let Some(column) = twins::column(shape) {
         in_other_letters(tx, shape, column, &mut drafts).await?;
     }
     judge_together(tx, shape, &mut drafts).await?;
@@ -338,7 +344,7 @@ async fn only_once(
     Ok(())
 }
 
-/// Notes codes of new rows that another one has in other letters.
+/// Notes codes of rows that are new, or stand again, which another one has in other letters.
 async fn in_other_letters(
     tx: &mut Tx,
     shape: &Shape,

@@ -239,10 +239,7 @@ async fn show(
     let stands = mail_fields(&caller.texts, &settings);
     let mail = match typed {
         None => stands,
-        Some((typed, wrong)) => {
-            let mail = mail_fields(&caller.texts, &typed).wrong(wrong);
-            if typed.version == settings.version { mail } else { mail.overtaken(&stands) }
-        }
+        Some((typed, wrong)) => mail_fields(&caller.texts, &typed).wrong(wrong).against(&stands),
     };
     let above = Again {
         texts: &caller.texts,

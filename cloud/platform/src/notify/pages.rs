@@ -22,7 +22,7 @@ use super::{Kind, can_mail, live, sms, store, values};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::web::fields::{Fields, Input};
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept as kept_form, local_path, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, local_path, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -266,13 +266,10 @@ async fn show_settings(
     let shell = Shell::new(state, caller, caller.t("notice-settings"), "/notices")
         .under("/notices", caller.t("notice-title"));
     let texts = &caller.texts;
+    let stands = TypedTimes::of(&times).fields(texts);
     let times = match times_told {
-        None => TypedTimes::of(&times).fields(texts),
-        Some((typed, wrong)) => {
-            let fields = typed.fields(texts).wrong([wrong]);
-            let stands = || TypedTimes::of(&times).fields(texts);
-            if typed.version == times.version { fields } else { fields.overtaken(&stands()) }
-        }
+        None => stands,
+        Some((typed, wrong)) => typed.fields(texts).wrong([wrong]).against(&stands),
     };
     let view = Settings {
         texts,
@@ -290,20 +287,9 @@ async fn show_settings(
     shell.page(headers, &view)
 }
 
-/// Back to the settings, with what was wrong where that is the person's to mend.
-async fn kept(
-    state: &AppState,
-    caller: &Caller,
-    headers: &HeaderMap,
-    done: Result<(), PreferenceError>,
-) -> Result<Response, Problem> {
-    match done {
-        Ok(()) => Ok(Redirect::to("/notices/settings?done").into_response()),
-        Err(error) => match error.text_key() {
-            Some(key) => settings_told(state, caller, headers, caller.t(key)).await,
-            None => Err(error.into()),
-        },
-    }
+/// Back to the settings, which say that all is done.
+fn done() -> Response {
+    Redirect::to("/notices/settings?done").into_response()
 }
 
 async fn set(
@@ -332,8 +318,13 @@ async fn set(
             choice.mail = Pace::parse(pace);
         }
     }
-    let done = preferences::choices_set(&state.db, &caller.cx, user, &choices).await;
-    kept(&state, &caller, &headers, done).await
+    let Err(error) = preferences::choices_set(&state.db, &caller.cx, user, &choices).await else {
+        return Ok(done());
+    };
+    match error.text_key() {
+        Some(key) => settings_told(&state, &caller, &headers, caller.t(key)).await,
+        None => Err(error.into()),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -394,14 +385,14 @@ async fn set_times(
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
     let typed = form(sent)?;
-    let done = match typed.times() {
+    let set = match typed.times() {
         Ok(times) => preferences::times_set(&state.db, &caller.cx, user, &times, Utc::now()).await,
         Err(error) => Err(error),
     };
-    let Err(error) = done else { return kept(&state, &caller, &headers, Ok(())).await };
+    let Err(error) = set else { return Ok(done()) };
     let told = match error.text_key() {
         Some(key) => (error.field(), caller.t(key)),
-        None => ("", kept_form(&caller.texts, error)?),
+        None => ("", kept(&caller.texts, error)?),
     };
     let told = Some((typed, told));
     let page = show_settings(&state, &caller, &headers, (None, told), false).await?;

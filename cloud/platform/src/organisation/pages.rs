@@ -103,9 +103,9 @@ struct Edit<'a> {
     files: String,
 }
 
-fn fields<'a>(texts: &'a Texts, typed: &Plant, known: bool, companies: Vec<(String, String)>) -> Fields<'a> {
+fn fields<'a>(texts: &'a Texts, typed: &Plant, known: bool, companies: &[(String, String)]) -> Fields<'a> {
     let to = if known { format!("/organisation/{}", typed.code) } else { "/organisation".to_owned() };
-    let companies = companies.into_iter().map(|(code, name)| (code.clone(), format!("{code} · {name}")));
+    let companies = companies.iter().map(|(code, name)| (code.clone(), format!("{code} · {name}")));
     let speaks = |lang: Lang| typed.languages.iter().any(|code| code == lang.code());
     let languages =
         Lang::ALL.into_iter().map(|lang| (lang.code().to_owned(), lang.own_name().to_owned(), speaks(lang)));
@@ -150,10 +150,10 @@ async fn show(
     };
     let input = |field: &'static str| if field == "languages" { "language" } else { field };
     let wrong = wrong.into_iter().map(|(field, told)| (input(field), told));
-    let form = |it: &Plant| fields(&caller.texts, it, known, companies.clone());
+    let form = |it: &Plant| fields(&caller.texts, it, known, &companies);
     let typed_form = form(typed).told(error).wrong(wrong);
-    let fields = match stands.filter(|stands| stands.version != typed.version) {
-        Some(stands) => typed_form.overtaken(&form(&stands)),
+    let fields = match stands {
+        Some(stands) => typed_form.against(&form(&stands)),
         None => typed_form,
     };
     let view = Edit { texts: &caller.texts, typed, known, fields, files };

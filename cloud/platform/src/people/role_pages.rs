@@ -160,9 +160,8 @@ impl Roles<'_> {
         };
         let stands = called(&role.name, &role.names, role.version);
         let Some((it, tried)) = self.not_taken(Some(&role.code)) else { return stands };
-        let typed = called(&it.name, &it.names, it.version)
-            .wrong(tried.wrong.iter().map(|(field, told)| (field, told)));
-        if it.version == role.version { typed } else { typed.overtaken(&stands) }
+        let wrong = tried.wrong.iter().map(|(field, told)| (field, told));
+        called(&it.name, &it.names, it.version).wrong(wrong).against(&stands)
     }
 
     /// The permissions of a role whose documents have an amount, and up to which the

@@ -56,13 +56,10 @@ pub struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    /// The range of lower-case texts that begin with what was typed: from the first,
-    /// to before the second. A search is such a range over an indexed column.
+    /// The [`range`] of what was typed.
     #[must_use]
     pub fn range(&self) -> (String, String) {
-        let from = self.text.to_lowercase();
-        let to = format!("{from}{}", char::MAX);
-        (from, to)
+        range(self.text)
     }
 
     /// [`Ask::limit`] as SQL wants it.
@@ -70,6 +67,15 @@ impl Ask<'_> {
     pub fn rows(&self) -> i64 {
         i64::try_from(self.limit).unwrap_or(i64::MAX)
     }
+}
+
+/// The range of lower-case texts that begin with a text, in any case: from the first, to
+/// before the second. A search is such a range over an indexed column.
+#[must_use]
+pub fn range(text: &str) -> (String, String) {
+    let from = text.to_lowercase();
+    let to = format!("{from}{}", char::MAX);
+    (from, to)
 }
 
 /// Something that was found.

@@ -225,16 +225,14 @@ async fn show(
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
     let smtp = state.db.tx(&caller.cx, look).await?;
     let (own, has_password) = (!smtp.smtp_host.is_empty(), smtp.smtp_password.is_some());
-    let stands = Typed::of(smtp);
-    let typed = shown.typed.unwrap_or_else(|| stands.clone());
+    let stands = Typed::of(smtp).fields(&caller.texts, has_password);
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
     let beyond = By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts));
-    let fields = typed.fields(&caller.texts, has_password).locked(beyond.is_some());
-    let fields = fields.told(shown.error).wrong(shown.wrong);
-    let fields = match typed.version == stands.version {
-        true => fields,
-        false => fields.overtaken(&stands.fields(&caller.texts, has_password)),
+    let fields = match shown.typed {
+        Some(typed) => typed.fields(&caller.texts, has_password),
+        None => stands.clone(),
     };
+    let fields = fields.locked(beyond.is_some()).told(shown.error).wrong(shown.wrong).against(&stands);
     let view = Page {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/mail"),

@@ -111,9 +111,9 @@ fn general_fields<'a>(
     texts: &'a Texts,
     it: &General,
     seen: i32,
-    currencies: Vec<(String, String)>,
+    currencies: &[(String, String)],
 ) -> Fields<'a> {
-    let currencies = currencies.into_iter().map(|(code, name)| (code.clone(), format!("{code} · {name}")));
+    let currencies = currencies.iter().map(|(code, name)| (code.clone(), format!("{code} · {name}")));
     Fields::new(texts, "/settings", texts.t("people-save")).version(Some(seen)).inputs([
         Input::text("code", texts.t("admin-code"))
             .value(&it.code)
@@ -154,14 +154,13 @@ async fn show_general(
     let list = async |tx: &mut Tx| Ok::<_, DbError>(store::currencies(tx, caller.texts.lang).await?);
     let currencies = state.db.tx(&caller.cx, list).await?;
     let failed = error.is_some() || !wrong.is_empty();
-    let form = |it: &General, seen: i32| general_fields(&caller.texts, it, seen, currencies.clone());
+    let form = |it: &General, seen: i32| general_fields(&caller.texts, it, seen, &currencies);
     let stands = form(&known, known.seen());
     let fields = match typed {
         None => stands,
         Some((typed, seen)) => {
             let typed = General { code: known.code.clone(), ..typed };
-            let fields = form(&typed, seen).told(error).wrong(wrong);
-            if seen == known.seen() { fields } else { fields.overtaken(&stands) }
+            form(&typed, seen).told(error).wrong(wrong).against(&stands)
         }
     };
     let view = GeneralPage { texts: &caller.texts, tabs: tabs(caller, "/settings"), fields, done };
@@ -258,12 +257,7 @@ async fn show_brand(
     let failed = error.is_some() || !wrong.is_empty();
     let (of_logo, wrong): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|(field, _)| *field == LOGO);
     let fields = colour_fields(&caller.texts, typed.as_ref().unwrap_or(&stands)).told(error).wrong(wrong);
-    let fields = match typed {
-        Some(typed) if typed.version != it.version => {
-            fields.overtaken(&colour_fields(&caller.texts, &stands))
-        }
-        _ => fields,
-    };
+    let fields = fields.against(&colour_fields(&caller.texts, &stands));
     let view = BrandPage {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/brand"),
@@ -406,8 +400,6 @@ async fn show_addresses(
 ) -> Result<Response, Problem> {
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::settings(tx).await?);
     let it = state.db.tx(&caller.cx, look).await?;
-    let stands = (it.addresses.join("\n"), it.version);
-    let (typed, version) = typed.unwrap_or_else(|| stands.clone());
     let failed = error.is_some() || !wrong.is_empty();
     let texts = &caller.texts;
     let mut hint = texts.t("settings-networks-hint");
@@ -426,8 +418,12 @@ async fn show_addresses(
             .version(Some(version))
             .inputs([input])
     };
-    let fields = form(&typed, version).told(error).wrong(wrong);
-    let fields = if version == stands.1 { fields } else { fields.overtaken(&form(&stands.0, stands.1)) };
+    let stands = form(&it.addresses.join("\n"), it.version);
+    let fields = match typed {
+        Some((typed, version)) => form(&typed, version),
+        None => stands.clone(),
+    };
+    let fields = fields.told(error).wrong(wrong).against(&stands);
     let view = AddressesPage { texts, tabs: tabs(caller, "/settings/addresses"), fields, done };
     let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings")
         .under("/settings", caller.t("settings-title"));

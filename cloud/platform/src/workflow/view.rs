@@ -9,6 +9,7 @@ use super::definition::{Approver, Definition, Mistake, Rule, Stage};
 use super::detail::{Detail, DetailColumn};
 use super::model::{State, Who};
 use super::store::definitions::{self, Called};
+use super::store::instances::Happened;
 use super::store::people;
 use crate::db::{DbError, Tx};
 use crate::i18n::{Names, Texts, Value};
@@ -144,6 +145,27 @@ pub(super) fn mistake(texts: &Texts, mistake: &Mistake) -> String {
     };
     let values: Vec<(&str, Value<'_>)> = mistake.values.iter().map(said).collect();
     texts.with(&format!("workflow-wrong-{}", mistake.key), &values)
+}
+
+/// What happened to an instance, in a sentence; `role` is what the role is called to which it
+/// was passed up.
+pub(super) fn happened(
+    texts: &Texts,
+    names: &BTreeMap<Uuid, String>,
+    happened: &Happened,
+    role: String,
+) -> String {
+    let person = happened.person.and_then(|person| names.get(&person).cloned());
+    let values = [
+        ("person", Value::from(person.unwrap_or_default())),
+        ("stage", Value::from(happened.stage_names.say(texts.lang, &happened.stage_name))),
+        ("role", Value::from(role)),
+    ];
+    let what = match happened.what.as_str() {
+        "started" if happened.person.is_none() => "started-itself".to_owned(),
+        what => what.replace('_', "-"),
+    };
+    texts.with(&format!("workflow-history-{what}"), &values)
 }
 
 /// What a document asks for line by line; `None` where it has no lines.

@@ -128,8 +128,7 @@ fn facts(report: &Report, reader: &Reader<'_>) -> Vec<(String, String)> {
     fact("where", joined(&[&trace.plant, &trace.state.location]));
     fact("order", trace.state.order.clone());
     let state = &trace.state;
-    let states = (state.life.as_str(), state.quality.as_str(), state.custody.as_str());
-    fact("status", say::states(reader.texts, states, !state.holds.is_empty()));
+    fact("status", say::state(reader.texts, state));
     for hold in &state.holds {
         let reason = reader.words.reason(reader.texts, &hold.reason);
         fact("held", joined(&["■", &reason, &reader.time(&hold.placed_at, "")]));

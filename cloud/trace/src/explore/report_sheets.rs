@@ -402,13 +402,7 @@ fn destinations(found: Option<&Destinations>, reader: &Reader<'_>) -> WorkSheet 
             ];
             sent.into_iter().chain(nothing(5)).collect()
         }));
-        for (key, piles) in [
-            ("trace-ends-stock", &found.stock),
-            ("trace-ends-progress", &found.in_progress),
-            ("trace-ends-transit", &found.in_transit),
-            ("trace-ends-customers", &found.with_customers),
-            ("trace-ends-suppliers", &found.with_suppliers),
-        ] {
+        for (key, piles) in crate::pages::trace::piles(found) {
             rows.extend(piles.iter().map(|pile| {
                 let there = [reader.t(key), cell(&pile.plant), cell(&pile.item)];
                 let many = [pile.labels.into(), number(pile.quantity), cell(reader.words.unit(&pile.unit))];

@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 
 use super::check::{self, History};
 use super::*;
+use crate::explore::store::picture;
 use crate::genealogy::{Genealogy, Settings};
 use crate::ingest::tests::{Journal, World, assembly, event, receipt, rm, subject};
 use crate::ingest::{Committed, Source};
@@ -188,6 +189,14 @@ async fn a_package_is_held_while_a_held_unit_is_in_it() {
     plants.send(&world, 0).await;
     follow_up(&world).await;
     assert_eq!(world.count(inside).await, 0);
+    // Lists and pictures say the same of them.
+    let (cx, all) = (world.source.cx(), [rm(1), rm(2), rm(3)]);
+    let told: Result<_, DbError> = world
+        .db
+        .db
+        .tx(&cx, async |tx| Ok((picture::held(tx, &all).await?, picture::holding(tx, &all).await?)))
+        .await;
+    assert_eq!(told.expect("told"), (vec![rm(1)], vec![(rm(1), "crack".to_owned())]));
     assert_eq!(world.count("select members::bigint from holds").await, 1);
     assert_eq!(world.count("select count(*) from lifecycle_events where stage = 23").await, 1);
     let keys = "select sum(jsonb_array_length(body->'keys'))::bigint from reference_rows where kind = 'hold'";

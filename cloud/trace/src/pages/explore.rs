@@ -123,6 +123,13 @@ struct CustomerPage<'a> {
     after_order: String,
 }
 
+impl CustomerPage<'_> {
+    /// By what it is known: its name, or the code of one that only documents name.
+    fn title(&self) -> &str {
+        if self.page.name.is_empty() { &self.page.code } else { &self.page.name }
+    }
+}
+
 /// `GET /trace/customer/{code}`
 pub(super) async fn customer(
     State(state): State<AppState>,
@@ -143,10 +150,10 @@ pub(super) async fn customer(
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
-    let title = if page.name.is_empty() { page.code.clone() } else { page.name.clone() };
-    Shell::new(&state, &caller, title, "/trace")
+    let view = CustomerPage { texts: &caller.texts, zones, words, page, after_order };
+    Shell::new(&state, &caller, view.title(), "/trace")
         .under("/trace", caller.t("trace-search-title"))
-        .page(&headers, &CustomerPage { texts: &caller.texts, zones, words, page, after_order })
+        .page(&headers, &view)
 }
 
 #[derive(Template)]

@@ -39,13 +39,6 @@ impl ReportPage<'_> {
         [&self.report.backward, &self.report.forward]
     }
 
-    /// In which state the unit is.
-    fn state(&self) -> String {
-        let state = &self.report.trace.state;
-        let states = (state.life.as_str(), state.quality.as_str(), state.custody.as_str());
-        say::states(self.texts, states, !state.holds.is_empty())
-    }
-
     /// In which state one of a walk is.
     fn states(&self, node: &WalkNode) -> String {
         say::states(self.texts, (node.life, node.quality, node.custody), !node.holds.is_empty())

@@ -10,7 +10,7 @@ use platform::web::Problem;
 use super::store;
 use super::words::Words;
 use crate::explore::error::TraceError;
-use crate::explore::model::Pile;
+use crate::explore::model::{Pile, StateView};
 use crate::holds::deliveries::{Delivery, by_plant};
 
 /// Time zones of plants by code.
@@ -100,6 +100,12 @@ pub fn states(texts: &Texts, (life, quality, custody): (&str, &str, &str), held:
     }
     said.push(name(texts, "custody", custody));
     said.join(" · ")
+}
+
+/// As [`states`], of the unit itself that a trace is of.
+pub fn state(texts: &Texts, state: &StateView) -> String {
+    let all = (state.life.as_str(), state.quality.as_str(), state.custody.as_str());
+    states(texts, all, !state.holds.is_empty())
 }
 
 /// Whether a unit's quality says anything: nothing is free to use that is held, or can be used

@@ -351,8 +351,8 @@ impl TracePage<'_> {
     /// Whether its quality says anything: what is held, gone or ended is not free to be used.
     fn quality_counts(&self) -> bool {
         let state = &self.trace.state;
-        let free = state.holds.is_empty() && state.life == "active" && self.gone().is_none();
-        state.quality != "unrestricted" || free
+        let kept = !state.holds.is_empty() || self.gone().is_some();
+        say::quality_counts((state.life.as_str(), state.quality.as_str()), kept)
     }
 
     /// Whether events are left out before this one: between its births and the newest ones.

@@ -6,16 +6,14 @@ use crate::testing::{Say, Site, event, uid};
 
 async fn backlog(site: &mut Site, batches: u64) {
     for number in 1..=batches {
-        let own = uid("KOL", "RM", number);
-        site.say("KOL", event(Stage::Grn, "2025-02-01T08:00:00Z").mint(&own, Role::Subject, "BOLT"));
-        site.send("KOL").await;
+        batch(site, number).await;
     }
 }
 
-/// One more batch.
-async fn backlog_more(site: &mut Site) {
-    let own = uid("KOL", "RM", 999);
-    site.say("KOL", event(Stage::Grn, "2025-02-01T09:00:00Z").mint(&own, Role::Subject, "BOLT"));
+/// One batch: the receipt of the UID with this number.
+async fn batch(site: &mut Site, number: u64) {
+    let own = uid("KOL", "RM", number);
+    site.say("KOL", event(Stage::Grn, "2025-02-01T08:00:00Z").mint(&own, Role::Subject, "BOLT"));
     site.send("KOL").await;
 }
 
@@ -103,7 +101,7 @@ async fn what_another_transaction_has_not_ended_is_not_waited_for() {
         assert!(matches!(held, Err(ProjectionError::Db(DbError::Superseded))), "{made}: {held:?}");
         if made {
             assert_eq!(step(&db, site.tenant).await.unwrap(), 1);
-            backlog_more(&mut site).await;
+            batch(&mut site, 999).await;
         }
     }
     assert_eq!(step(&db, site.tenant).await.unwrap(), 1);

@@ -18,7 +18,7 @@ use super::model::{
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
 use super::service;
-use crate::explore::api_places::XLSX;
+use crate::explore::api_places::{PDF, XLSX};
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
@@ -178,7 +178,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers::<Effectiveness>(),
             of(Operation::get(at("/report.pdf"), "printRecall", "The report of a recall as PDF"))
                 .needs(&RECALL_READ)
-                .answers_file(&["application/pdf"]),
+                .answers_file(&[PDF]),
         ],
     )
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::effect::Total;
 use super::error::RecallError;
 use super::model::End;
-use super::{read, store};
+use super::store;
 
 /// What is open of a recall.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,12 +17,11 @@ pub struct Open {
     pub letters: i64,
 }
 
-/// What is open of a recall now.
+/// What is open of a recall of which so much is accounted for now.
 ///
 /// # Errors
-/// As [`read::find`].
-pub async fn open(tx: &mut Tx, recall: Uuid) -> Result<Open, RecallError> {
-    let mut totals = read::effectiveness(tx, recall).await?.totals;
+/// The database.
+pub async fn open(tx: &mut Tx, recall: Uuid, mut totals: Vec<Total>) -> Result<Open, RecallError> {
     totals.retain(|total| total.accounted < total.to_account);
     Ok(Open { totals, letters: store::letters::unsent(tx, recall).await? })
 }

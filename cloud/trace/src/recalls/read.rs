@@ -97,13 +97,25 @@ pub struct View {
 /// # Errors
 /// As [`find`].
 pub async fn view(tx: &mut Tx, recall: Uuid) -> Result<View, RecallError> {
+    let mut view = uncounted(tx, recall).await?;
+    if view.recall.to_hold > 0 {
+        view.held = store::members::held_now(tx, recall).await?;
+    }
+    Ok(view)
+}
+
+/// [`view`] for whoever does not tell what is held: of a large recall that takes its time to count,
+/// and [`View::held`] is 0 here.
+///
+/// # Errors
+/// As [`find`].
+pub(super) async fn uncounted(tx: &mut Tx, recall: Uuid) -> Result<View, RecallError> {
     let found = find(tx, recall).await?;
     let piles = store::members::piles(tx, recall).await?;
     let consignees = store::consignees::list(tx, recall).await?;
     let holds = store::members::holds(tx, recall).await?;
-    let held = if found.to_hold > 0 { store::members::held_now(tx, recall).await? } else { 0 };
     let released = if holds.is_empty() { Vec::new() } else { store::members::released(tx, recall).await? };
-    Ok(View { recall: found, piles, consignees, holds, held, released })
+    Ok(View { recall: found, piles, consignees, holds, held: 0, released })
 }
 
 /// A page of its units.
@@ -222,7 +234,7 @@ pub async fn responses(
 }
 
 /// How much is accounted for.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = RecallEffectiveness)]
 pub struct Effectiveness {
     /// Together, by unit of measure, with the course over time.

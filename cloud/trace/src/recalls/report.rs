@@ -45,7 +45,8 @@ pub(super) struct Told {
     pub history: Vec<(DateTime<Utc>, String, String)>,
 }
 
-fn name(texts: &Texts, what: &str, value: &str) -> String {
+/// The name of a place, a state or another choice, in words. Pure.
+pub(super) fn name(texts: &Texts, what: &str, value: &str) -> String {
     texts.or(&format!("recalls-{what}-{value}"), value)
 }
 

@@ -11,7 +11,7 @@ use super::act::{self, By, Done};
 use super::error::{RecallError, Refused};
 use super::model::{Action, Answer, Change, End, KindOf, Status, TRANSITIONS, Wish, transition};
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
-use super::{begin, close, consignees, respond, store};
+use super::{begin, close, consignees, read, respond, store};
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
@@ -152,7 +152,8 @@ pub async fn act(
         caller.require(&right).map_err(Refused)?;
         let ends = action == Action::Close && found.state() == Status::Active;
         if ends && found.kind_of() == KindOf::Recall {
-            close::check(&close::open(tx, recall).await?, end)?;
+            let totals = read::effectiveness(tx, recall).await?.totals;
+            close::check(&close::open(tx, recall, totals).await?, end)?;
         }
         act::act(tx, &by, recall, action, &end.note, now).await
     })
@@ -220,7 +221,7 @@ pub async fn respond(
     caller.require_somewhere(&RECALL_MANAGE)?;
     run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| {
         // Of what the caller does not see nothing is answered.
-        super::read::find(tx, recall).await?;
+        read::find(tx, recall).await?;
         respond::respond(tx, recall, answer, |plant| may(caller, plant), now).await
     })
     .await
@@ -232,7 +233,7 @@ pub async fn respond(
 /// As [`begin`].
 pub async fn drill(state: &AppState, caller: &Caller, of: Uuid, now: DateTime<Utc>) -> Result<Uuid, Problem> {
     caller.require(&RECALL_MANAGE)?;
-    let found = ask(state, caller, async |tx| super::read::find(tx, of).await).await?;
+    let found = ask(state, caller, async |tx| read::find(tx, of).await).await?;
     let wish = Wish {
         kind: KindOf::Drill.name().to_owned(),
         of: Some(of),

@@ -58,8 +58,7 @@ fn outcome(texts: &Texts, line: &Line) -> Option<String> {
         (Outcome::NotFound, line.not_found),
     ];
     let said = said.into_iter().filter(|(_, amount)| amount.is_some_and(|amount| !amount.is_zero()));
-    let said: Vec<String> =
-        said.map(|(outcome, _)| texts.t(&format!("recalls-outcome-{}", outcome.name()))).collect();
+    let said: Vec<String> = said.map(|(outcome, _)| report::name(texts, "outcome", outcome.name())).collect();
     Some(said.join(", "))
 }
 
@@ -91,7 +90,7 @@ fn row(texts: &Texts, zone: Tz, line: &Line, uid: impl Fn(i64) -> String) -> Vec
         cell(&line.item),
         number(line.quantity),
         cell(&line.unit),
-        texts.or(&format!("recalls-place-{}", line.place), &line.place).into(),
+        report::name(texts, "place", &line.place).into(),
         cell(&line.plant),
         cell(&line.location),
         cell(&line.document),

@@ -3,7 +3,7 @@
 use platform::db::Tx;
 
 use super::error::ScopeError;
-use super::store::told;
+use crate::projection::store::write;
 
 /// Begins a look at something beside the answer.
 ///
@@ -11,7 +11,7 @@ use super::store::told;
 /// The database.
 pub(super) async fn begin(tx: &mut Tx) -> Result<(), ScopeError> {
     // A statement that is cancelled ends all that was begun since.
-    Ok(told::beside_begin(tx).await?)
+    Ok(write::savepoint(tx).await?)
 }
 
 /// Ends it: what was found, or `None` where it took too long, or more was found than can be
@@ -22,11 +22,11 @@ pub(super) async fn begin(tx: &mut Tx) -> Result<(), ScopeError> {
 pub(super) async fn settled<T>(tx: &mut Tx, looked: Result<T, ScopeError>) -> Result<Option<T>, ScopeError> {
     match looked {
         Ok(found) => {
-            told::beside_end(tx).await?;
+            write::savepoint_release(tx).await?;
             Ok(Some(found))
         }
         Err(ScopeError::TooSlow | ScopeError::TooMany(_)) => {
-            told::beside_undo(tx).await?;
+            write::savepoint_undo(tx).await?;
             Ok(None)
         }
         Err(error) => Err(error),
@@ -36,6 +36,7 @@ pub(super) async fn settled<T>(tx: &mut Tx, looked: Result<T, ScopeError>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scopes::store::told;
     use crate::testing::Site;
 
     #[tokio::test]

@@ -13,11 +13,12 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use duckdb::Connection;
 use platform::db::Db;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{During, MirrorError, Mirrors, Settings, tx};
+use super::{Answer, During, MirrorError, Mirrors, Settings, tx};
 
 /// Differences that are told; more than that are one disaster.
 const TOLD: usize = 100;
@@ -176,9 +177,18 @@ impl Check<'_> {
         self.mirrors.rename(self.db, self.tenant).await
     }
 
+    /// Reads the mirror, as a check of it.
+    async fn here<T, F>(&self, work: F) -> Result<Answer<T>, MirrorError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> duckdb::Result<T> + Send + 'static,
+    {
+        self.mirrors.read(self.tenant, During::Check, work).await
+    }
+
     /// All parts of all streams that either side knows.
     async fn parts(&self, report: &mut Report) -> Result<Vec<Part>, MirrorError> {
-        let here = self.mirrors.read(self.tenant, During::Check, here::streams).await?.value;
+        let here = self.here(here::streams).await?.value;
         let there = tx(self.db, self.tenant, async |tx| Ok(there::streams(tx).await?)).await?;
         let mut tops: BTreeMap<(Uuid, i32), i64> = BTreeMap::new();
         for (agent, epoch, top) in there {
@@ -211,10 +221,7 @@ impl Check<'_> {
     /// Looks at a part from both sides; the mirror first, which so is never ahead. Answers the
     /// mirror's batch as well.
     async fn look(&self, part: Part, look: Look) -> Result<(i64, Groups, Groups), MirrorError> {
-        let here = self
-            .mirrors
-            .read(self.tenant, During::Check, move |conn| here::groups(conn, &part, look))
-            .await?;
+        let here = self.here(move |conn| here::groups(conn, &part, look)).await?;
         let there = tx(self.db, self.tenant, async |tx| Ok(there::groups(tx, &part, look).await?)).await?;
         Ok((here.fresh.batch, here.value, there))
     }
@@ -251,27 +258,18 @@ impl Check<'_> {
 
     /// What a mirror keeps beside its facts is what these add up to.
     async fn kept(&self, report: &mut Report) -> Result<(), MirrorError> {
-        let months = self.mirrors.read(self.tenant, During::Check, here::months).await?.value;
+        let months = self.here(here::months).await?.value;
         for month in months {
             if report.differences.len() >= TOLD {
                 return Ok(());
             }
-            let told = self
-                .mirrors
-                .read(self.tenant, During::Check, move |conn| here::sums_of(conn, &month))
-                .await?;
+            let told = self.here(move |conn| here::sums_of(conn, &month)).await?;
             report.differences.extend(told.value);
         }
         for part in 0..UNITS {
-            let told = self
-                .mirrors
-                .read(self.tenant, During::Check, move |conn| here::firsts_of(conn, part, UNITS))
-                .await?;
+            let told = self.here(move |conn| here::firsts_of(conn, part, UNITS)).await?;
             report.differences.extend(told.value);
-            let told = self
-                .mirrors
-                .read(self.tenant, During::Check, move |conn| here::goods_of(conn, part, UNITS))
-                .await?;
+            let told = self.here(move |conn| here::goods_of(conn, part, UNITS)).await?;
             report.differences.extend(told.value);
         }
         Ok(())

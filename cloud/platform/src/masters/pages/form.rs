@@ -508,17 +508,20 @@ pub(super) async fn create(
     let (cells, _) = typed(shape, form(sent)?);
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
-        Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled { typed: Some(&cells), mistakes: &mistakes, ..Filled::default() };
-            let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
         Err(error) => {
-            let told = vec![kept(&caller.texts, error.problem(&caller.texts))?];
-            let filled = Filled { typed: Some(&cells), ..Filled::default() };
+            let (mistakes, told) = refused(&caller.texts, error)?;
+            let filled = Filled { typed: Some(&cells), mistakes: &mistakes, ..Filled::default() };
             let page = show(&state, &caller, &headers, &shapes, &name, "", filled, told).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
+    }
+}
+
+/// With what a form is shown again as it was typed: its mistakes, or what is said above it.
+fn refused(texts: &Texts, error: MastersError) -> Result<(Vec<Mistake>, Vec<String>), Problem> {
+    match error {
+        MastersError::Mistakes(mistakes) => Ok((mistakes, Vec::new())),
+        error => Ok((Vec::new(), vec![kept(texts, error.problem(texts))?])),
     }
 }
 
@@ -543,12 +546,11 @@ pub(super) async fn update(
     let (mistakes, told, status) =
         match service::update(&state.db, &caller.cx, shape, &key, version, cells.clone()).await {
             Ok(saved) => return Ok(to_row(&name, &saved.key)),
-            Err(MastersError::Mistakes(mistakes)) => (mistakes, Vec::new(), StatusCode::UNPROCESSABLE_ENTITY),
             // What was typed stays beside what somebody else wrote meanwhile.
             Err(MastersError::Stale) => (Vec::new(), vec![caller.t("masters-stale")], StatusCode::CONFLICT),
             Err(error) => {
-                let told = vec![kept(&caller.texts, error.problem(&caller.texts))?];
-                (Vec::new(), told, StatusCode::UNPROCESSABLE_ENTITY)
+                let (mistakes, told) = refused(&caller.texts, error)?;
+                (mistakes, told, StatusCode::UNPROCESSABLE_ENTITY)
             }
         };
     let filled =
@@ -579,10 +581,7 @@ pub(super) async fn delete(
             let list = format!("/masters/{name}?{GONE}={}", url_text(&key));
             return Ok(Redirect::to(&list).into_response());
         }
-        Err(MastersError::InUse(used)) => {
-            let names: Vec<String> = used.iter().map(|used| used.say(&caller.texts)).collect();
-            caller.texts.t1("masters-in-use", "names", names.join(", "))
-        }
+        Err(used @ MastersError::InUse(_)) => used.problem(&caller.texts).detail,
         Err(MastersError::Stale) => caller.t("masters-stale"),
         Err(error) => return Err(error.problem(&caller.texts)),
     };

@@ -108,13 +108,7 @@ async fn a_field_that_must_be_filled_says_how_many_rows_lack_it() {
     assert_eq!(lacking(&by_itself).await, 0, "what is not said is the default");
     let needed = office.define(COLOUR, &[("needed", "true")]).await.unwrap();
     assert_eq!(lacking(&needed).await, 1);
-    office
-        .value(
-            "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
-                  select app.tenant(), 'X-' || n, 'X', 'RM', 'pcs', 'none' from generate_series(1, 1500) n
-                  returning to_jsonb(1)",
-        )
-        .await;
+    office.many_items("X", 1500).await;
     assert_eq!(lacking(&needed).await, 1001, "as far as that helps");
     office
         .value(

@@ -65,6 +65,18 @@ impl Office {
         page.unwrap().rows.iter().map(|row| shape.key_of(&row.row)).collect()
     }
 
+    /// So many items beside, as `X-1`.
+    async fn many_items(&self, prefix: &str, count: i32) {
+        let made = async |tx: &mut Tx| {
+            let sql = "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
+                       select app.tenant(), $1::text || '-' || n, 'X', 'RM', 'pcs', 'none'
+                       from generate_series(1, $2::int) n";
+            sqlx::query(sql).bind(prefix).bind(count).execute(tx.conn()).await?;
+            Ok::<_, DbError>(())
+        };
+        self.test.db.tx(&self.cx, made).await.unwrap();
+    }
+
     /// One value that SQL answers within the tenant.
     async fn value(&self, sql: &'static str) -> Value {
         let asked = async |tx: &mut Tx| {

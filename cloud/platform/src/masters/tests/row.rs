@@ -117,10 +117,7 @@ async fn what_is_used_stays() {
     assert_eq!(used.iter().map(|used| used.say(&english())).collect::<Vec<_>>(), ["item BOLT-M6"]);
 
     // Of many a few are named, and the others counted as far as that helps.
-    let many = "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
-                select app.tenant(), 'X-' || n, 'X', 'RM', 'pcs', 'none' from generate_series(1, 15) n
-                returning to_jsonb(1)";
-    office.value(many).await;
+    office.many_items("X", 15).await;
     let in_use = async || {
         let used = delete(db, cx, &office.shapes, office.shape("units"), "pcs", None).await.unwrap_err();
         used.problem(&english()).detail
@@ -128,13 +125,7 @@ async fn what_is_used_stays() {
     let told = in_use().await;
     assert_eq!(told.matches("item ").count(), 12, "{told}");
     assert!(told.ends_with(" and 4 more. Change those first."), "{told}");
-    office
-        .value(
-            "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
-                  select app.tenant(), 'Y-' || n, 'Y', 'RM', 'pcs', 'none' from generate_series(1, 1500) n
-                  returning to_jsonb(1)",
-        )
-        .await;
+    office.many_items("Y", 1500).await;
     let told = in_use().await;
     assert!(told.ends_with(" and more than 1,000 more. Change those first."), "{told}");
 

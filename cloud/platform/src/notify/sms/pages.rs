@@ -88,10 +88,7 @@ async fn show(
     let stands = Typed::of(&kept).fields(&caller.texts, kept.has_token);
     let fields = match typed {
         None => stands,
-        Some(typed) => {
-            let fields = typed.fields(&caller.texts, kept.has_token);
-            if typed.version == kept.version { fields } else { fields.overtaken(&stands) }
-        }
+        Some(typed) => typed.fields(&caller.texts, kept.has_token).against(&stands),
     };
     let view = Page {
         texts: &caller.texts,

@@ -150,14 +150,13 @@ async fn show(
         provider_only: kept.provider_only,
         version: kept.version,
     };
-    let typed = shown.typed.unwrap_or_else(|| stands.clone());
     let at = format!("{}/signin/at/{}", state.public_url, caller.tenant_code);
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
     let beyond = By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts));
     let roles: Vec<Role> = roles.into_iter().filter(|role| role.code != ADMIN).collect();
     let form = |it: &TypedForm| it.fields(&caller.texts, &roles, has_secret, &format!("{at}/callback"));
-    let fields = form(&typed).locked(beyond.is_some()).told(shown.error).wrong(shown.wrong);
-    let fields = if typed.version == stands.version { fields } else { fields.overtaken(&form(&stands)) };
+    let fields = form(shown.typed.as_ref().unwrap_or(&stands)).locked(beyond.is_some());
+    let fields = fields.told(shown.error).wrong(shown.wrong).against(&form(&stands));
     let view = Page {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/signin"),

@@ -248,11 +248,15 @@ impl<'a> Fields<'a> {
         self.wrong(problem.errors.iter().map(|error| (&error.field, &error.detail)))
     }
 
-    /// Somebody else was faster: what was typed stays, what stands `now` is said beside each
-    /// input that differs from it, and who sends the form again puts it in the place of that,
-    /// knowingly. After the inputs, and in the place of what is told where nothing stays.
+    /// Where somebody else was faster, and what stands `now` is of another version: what was
+    /// typed stays, what stands is said beside each input that differs from it, and who sends
+    /// the form again puts it in the place of that, knowingly. After the inputs, and in the
+    /// place of what is told where nothing stays. A form of the same version stays as it is.
     #[must_use]
-    pub fn overtaken(mut self, now: &Fields<'_>) -> Self {
+    pub fn against(mut self, now: &Fields<'_>) -> Self {
+        if self.version == now.version {
+            return self;
+        }
         let texts = self.texts;
         for input in self.every_mut() {
             if let Some(there) = now.every().find(|there| there.name == input.name) {
@@ -403,7 +407,7 @@ mod tests {
         };
         let drawn = form("Mine", "a\r\nb ", "tls", &["KOL"], 1)
             .told([texts.t("error-conflict-stale")])
-            .overtaken(&form("Theirs", "a\nb", "starttls", &[], 2))
+            .against(&form("Theirs", "a\nb", "starttls", &[], 2))
             .render()
             .unwrap();
         for part in [
@@ -424,6 +428,9 @@ mod tests {
             3,
             "no secret, and no line that is the same: {drawn}"
         );
+        let mine = form("Mine", "a", "tls", &["KOL"], 1);
+        let same = mine.clone().against(&form("Theirs", "b", "starttls", &[], 1));
+        assert_eq!(same.render().unwrap(), mine.render().unwrap(), "nobody was faster");
     }
 
     #[test]

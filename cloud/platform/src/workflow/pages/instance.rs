@@ -22,7 +22,7 @@ use super::super::store::rounds::Taken;
 use super::super::view::{self, Drawn};
 use super::super::{REQUEST_READ, manages, reads};
 use super::say;
-use crate::i18n::{Texts, Value};
+use crate::i18n::Texts;
 use crate::web::list::List;
 use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
@@ -94,16 +94,8 @@ impl Page<'_> {
     fn said(&self, at: &usize) -> String {
         let happened = &self.shown.history[*at];
         let role = || view::role_name(self.texts, &self.shown.roles, &happened.note);
-        let values = [
-            ("person", Value::from(self.name(&happened.person))),
-            ("stage", Value::from(happened.stage_names.say(self.texts.lang, &happened.stage_name))),
-            ("role", Value::from(if happened.what == "escalated" { role() } else { String::new() })),
-        ];
-        let what = match happened.what.as_str() {
-            "started" if happened.person.is_none() => "started-itself".to_owned(),
-            what => what.replace('_', "-"),
-        };
-        self.texts.with(&format!("workflow-history-{what}"), &values)
+        let role = if happened.what == "escalated" { role() } else { String::new() };
+        view::happened(self.texts, &self.shown.names, happened, role)
     }
 
     fn note(&self, at: &usize) -> &str {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::i18n::{Texts, Value};
+use crate::i18n::Texts;
 use crate::workflow::store::instances::Happened;
+use crate::workflow::view;
 
 /// What was said last of a request that is on its way no more.
 pub(super) struct LastWord {
@@ -28,13 +29,8 @@ impl LastWord {
         names: &BTreeMap<Uuid, String>,
     ) -> Option<Self> {
         let one = ending(state, history)?;
-        let name = |person: Option<Uuid>| person.and_then(|person| names.get(&person).cloned());
-        let values = [
-            ("person", Value::from(name(one.person).unwrap_or_default())),
-            ("stage", Value::from(one.stage_names.say(texts.lang, &one.stage_name))),
-        ];
-        let mut said = texts.with(&format!("workflow-history-{}", one.what.replace('_', "-")), &values);
-        if let Some(other) = name(one.on_behalf_of) {
+        let mut said = view::happened(texts, names, one, String::new());
+        if let Some(other) = one.on_behalf_of.and_then(|person| names.get(&person)) {
             said = format!("{said} ({} {other})", texts.t("workflow-for"));
         }
         let class = if state == "rejected" { "" } else { "is-warn" };

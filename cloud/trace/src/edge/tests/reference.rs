@@ -155,6 +155,13 @@ async fn a_label_from_elsewhere_is_answered() {
     assert!(!answer.known && answer.json.is_empty());
 }
 
+/// The first two things that were received, in the third, a carton.
+fn two_packed() -> v1::Event {
+    let subjects =
+        vec![subject(rm(3), Role::Parent), subject(rm(1), Role::Child), subject(rm(2), Role::Child)];
+    v1::Event { action: v1::Action::Add.into(), subjects, ..event(Stage::Packing) }
+}
+
 /// A carton of another plant, whose content the office may hold.
 #[tokio::test]
 async fn a_package_is_answered_with_what_is_in_it_and_when_it_expires() {
@@ -171,15 +178,7 @@ async fn a_package_is_answered_with_what_is_in_it_and_when_it_expires() {
         ..v1::Lot::default()
     });
     journal.push(carton);
-    journal.push(v1::Event {
-        action: v1::Action::Add.into(),
-        subjects: vec![
-            subject(rm(3), Role::Parent),
-            subject(rm(1), Role::Child),
-            subject(rm(2), Role::Child),
-        ],
-        ..event(Stage::Packing)
-    });
+    journal.push(two_packed());
     let failed = journal.push(v1::Event {
         operation: "CURE".into(),
         action: v1::Action::Delete.into(),
@@ -284,15 +283,7 @@ async fn a_plant_is_told_that_its_own_fact_was_corrected() {
     let cloud = Cloud::start().await;
     let credentials = cloud.enrol().await;
     let mut journal = receipts(&cloud, 3);
-    let packed = journal.push(v1::Event {
-        action: v1::Action::Add.into(),
-        subjects: vec![
-            subject(rm(3), Role::Parent),
-            subject(rm(1), Role::Child),
-            subject(rm(2), Role::Child),
-        ],
-        ..event(Stage::Packing)
-    });
+    let packed = journal.push(two_packed());
     let (mut link, _) = connected(&cloud, &credentials, &journal).await;
     rows(&mut link).await;
     link.say(batch(&journal, 1, 4)).await;

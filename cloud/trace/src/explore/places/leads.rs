@@ -3,6 +3,7 @@
 //! Of events those at the caller's plants count; a lot is known to who may see one of its labels.
 
 use platform::db::Tx;
+use platform::search::range;
 use platform::web::escaped;
 
 use super::model::Lead;
@@ -29,6 +30,15 @@ fn spellings(text: &str) -> Vec<String> {
         codes.push(capitals);
     }
     codes
+}
+
+fn customer_lead((code, name, place): (String, String, String)) -> Lead {
+    let detail = if place.is_empty() { name } else { format!("{name} · {place}") };
+    Lead { kind: "customer", path: format!("/trace/customer/{}", segment(&code)), code, detail }
+}
+
+fn operator_lead(code: String, name: String) -> Lead {
+    Lead { kind: "operator", path: format!("/trace/operator/{}", segment(&code)), code, detail: name }
 }
 
 /// Customers, and people, whose name begins as typed.
@@ -80,19 +90,7 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
         let path = format!("/trace/document/{}/{}", segment(&kind), segment(&number));
         leads.push(Lead { kind: "document", path, code: number, detail: kind });
     }
-    let customer = match store::customer(tx, &codes).await? {
-        Some(known) => Some(known),
-        None => customer_told(tx, &codes).await?.map(|code| (code, String::new(), String::new())),
-    };
-    if let Some((code, name, place)) = customer {
-        let detail = if place.is_empty() { name } else { format!("{name} · {place}") };
-        leads.push(Lead {
-            kind: "customer",
-            path: format!("/trace/customer/{}", segment(&code)),
-            code,
-            detail,
-        });
-    }
+    leads.extend(customer(tx, &codes).await?.map(customer_lead));
     let mut machines = store::machines(tx, &codes, None).await?;
     machines.retain(|(_, _, plant)| plants.has(plant));
     if machines.is_empty()
@@ -106,8 +104,7 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
         leads.push(Lead { kind: "machine", path, code, detail: format!("{name} · {plant}") });
     }
     if let Some(code) = told(tx, Who::Operator, &codes).await? {
-        let path = format!("/trace/operator/{}", segment(&code));
-        leads.push(Lead { kind: "operator", path, code, detail: String::new() });
+        leads.push(operator_lead(code, String::new()));
     }
     Ok(leads)
 }
@@ -119,21 +116,15 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
 /// # Errors
 /// The database.
 pub async fn named_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> {
-    let from = text.trim().to_lowercase();
+    let (from, to) = range(text.trim());
     if from.is_empty() || from.len() > 256 || from.contains('\0') {
         return Ok(Vec::new());
     }
-    let to = format!("{from}{}", char::MAX);
-    let mut leads = Vec::new();
-    for (code, name, place) in store::customers_named(tx, &from, &to, MOST_NAMED).await? {
-        let detail = if place.is_empty() { name } else { format!("{name} · {place}") };
-        let path = format!("/trace/customer/{}", segment(&code));
-        leads.push(Lead { kind: "customer", path, code, detail });
-    }
+    let named = store::customers_named(tx, &from, &to, MOST_NAMED).await?;
+    let mut leads: Vec<Lead> = named.into_iter().map(customer_lead).collect();
     for (code, name) in store::operators_named(tx, &from, &to, MOST_NAMED).await? {
         if told(tx, Who::Operator, std::slice::from_ref(&code)).await?.is_some() {
-            let path = format!("/trace/operator/{}", segment(&code));
-            leads.push(Lead { kind: "operator", path, code, detail: name });
+            leads.push(operator_lead(code, name));
         }
     }
     Ok(leads)
@@ -156,10 +147,22 @@ pub(super) async fn told(tx: &mut Tx, who: Who, codes: &[String]) -> Result<Opti
     Ok(None)
 }
 
+/// The customer with one of these codes: code, name and town. One that the masters do not have,
+/// and only documents name, has neither name nor town.
+pub(super) async fn customer(
+    tx: &mut Tx,
+    codes: &[String],
+) -> Result<Option<(String, String, String)>, TraceError> {
+    if let Some(known) = store::customer(tx, codes).await? {
+        return Ok(Some(known));
+    }
+    Ok(customer_told(tx, codes).await?.map(|code| (code, String::new(), String::new())))
+}
+
 /// Of these codes the first that a sales order of the caller's plants is for, or that an event
 /// there names as the customer, or by such an order: the masters need not have whom goods were
 /// sent to. Of somebody with rights at some plants a thousand events are looked through.
-pub(super) async fn customer_told(tx: &mut Tx, codes: &[String]) -> Result<Option<String>, TraceError> {
+async fn customer_told(tx: &mut Tx, codes: &[String]) -> Result<Option<String>, TraceError> {
     let plants = tx.plants().clone();
     let most = if plants.is_all() { 1 } else { store::MOST_LOOKED_THROUGH };
     let start = Page::default().place()?;

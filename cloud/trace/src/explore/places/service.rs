@@ -12,7 +12,7 @@ use proto::v1::Stage;
 use uuid::Uuid;
 
 use super::inside::inside;
-use super::leads::{customer_told, told};
+use super::leads::{customer, told};
 use super::model::{Customer, Document, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 use super::when;
 use crate::explore::error::TraceError;
@@ -299,9 +299,10 @@ pub async fn passes_in(
             return Err(TraceError::Unknown(code.chars().take(60).collect()));
         }
     }
-    let last_before = match passes.is_empty() && next.is_none() && page.after.is_none() {
-        true => last_before(tx, (who, code, at), from).await?,
-        false => None,
+    let last_before = if passes.is_empty() && next.is_none() && page.after.is_none() {
+        last_before(tx, (who, code, at), from).await?
+    } else {
+        None
     };
     let (_, name, at) = master.unwrap_or_default();
     let plant = if plant.is_empty() { at } else { plant.to_owned() };
@@ -353,8 +354,8 @@ pub async fn document_in(
     Ok(Document { kind, number, order, passes, next, current_to, plants_behind })
 }
 
-/// A customer, of the masters or only of documents, a page of its sales orders, and one of the events that name it or one of its
-/// newest thousand orders: what was sent, and what came back.
+/// A customer, of the masters or only of documents, a page of its sales orders, and one of the
+/// events that name it or one of its newest thousand orders: what was sent, and what came back.
 ///
 /// # Errors
 /// [`TraceError::Unknown`], a wrong parameter, the database.
@@ -375,14 +376,7 @@ pub async fn customer_in(
         return Err(unknown());
     }
     let (current_to, plants_behind) = fresh(tx, now).await?;
-    let codes = [code.to_owned()];
-    let (code, name, place) = match store::customer(tx, &codes).await? {
-        Some(known) => known,
-        None => {
-            let told = customer_told(tx, &codes).await?.ok_or_else(unknown)?;
-            (told, String::new(), String::new())
-        }
-    };
+    let (code, name, place) = customer(tx, &[code.to_owned()]).await?.ok_or_else(unknown)?;
     let mut orders = store::orders_of(tx, &code, after_order, limit + 1).await?;
     let more = orders.len() > page.limit;
     orders.truncate(page.limit);

@@ -504,7 +504,7 @@ pub async fn savepoint_release(tx: &mut Tx) -> Result<(), Error> {
     sqlx::raw_sql("release savepoint part").execute(tx.conn()).await.map(|_| ())
 }
 
-/// Undoes it.
+/// Undoes it: the transaction goes on as it was before, with its limits of time.
 pub async fn savepoint_undo(tx: &mut Tx) -> Result<(), Error> {
     sqlx::raw_sql("rollback to savepoint part; release savepoint part").execute(tx.conn()).await.map(|_| ())
 }

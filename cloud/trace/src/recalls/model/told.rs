@@ -57,10 +57,6 @@ pub struct Recall {
     pub activated_by: Option<String>,
     /// Labels of stock, work in progress and transit that are to be held.
     pub to_hold: i32,
-    /// Those of them on which a hold was placed by now. That is no answer to how many are held:
-    /// holds are released, so programs are told [`crate::recalls::read::View::held`] alone.
-    #[serde(skip)]
-    pub held: i32,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// Opaque id.

@@ -7,8 +7,8 @@ mod one;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response as Answered};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response as Answered;
 use axum::routing::{get, post};
 use platform::i18n::Texts;
 use platform::web::list::{Action, Cell, Column, List, Row, Tab, address};
@@ -17,9 +17,10 @@ use serde::Deserialize;
 
 use super::error::RecallError;
 use super::model::{Recall, RecallPage};
+use super::report::name;
 use super::rights::{RECALL_MANAGE, RECALL_READ};
 use super::{read, report, service};
-use crate::explore::api_places::{XLSX, file};
+use crate::explore::api_places::{PDF, XLSX, file};
 use crate::pages::say;
 
 /// Rows of one page.
@@ -38,10 +39,6 @@ pub(in crate::recalls) fn router() -> Router<AppState> {
         .route("/recalls/{id}/responses", post(act::respond))
         .route("/recalls/{id}/report", get(act::report))
         .route("/recalls/{id}/units.xlsx", get(act::sheet))
-}
-
-fn name(texts: &Texts, what: &str, value: &str) -> String {
-    texts.or(&format!("recalls-{what}-{value}"), value)
 }
 
 /// How a state looks; the text says the same.
@@ -208,10 +205,5 @@ pub(in crate::recalls) fn xlsx((number, bytes): (String, Vec<u8>)) -> Answered {
 
 /// A PDF to be kept as a file of the recall's number.
 pub(in crate::recalls) fn pdf((number, bytes): (String, Vec<u8>)) -> Answered {
-    let headers = [
-        (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.pdf\"", safe(&number))),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    (headers, bytes).into_response()
+    file(PDF, &format!("{}.pdf", safe(&number)), bytes)
 }

@@ -264,7 +264,10 @@ pub(super) async fn show(
     let may_manage = caller.may(&RECALL_MANAGE);
     let now = Utc::now();
     let (mut view, people) = service::ask(state, caller, async |tx| {
-        let view = read::view(tx, id).await?;
+        let view = match tab {
+            "overview" => read::view(tx, id).await?,
+            _ => read::uncounted(tx, id).await?,
+        };
         let recall = view.recall.clone();
         let after = asked.after.as_deref();
         let units = match tab {
@@ -277,7 +280,11 @@ pub(super) async fn show(
             "responses" => Some(read::responses(tx, id, after, PAGE).await?),
             _ => None,
         };
-        let effect = read::effectiveness(tx, id).await?;
+        let effect = match tab {
+            // Nothing there says how much is accounted for.
+            "units" | "history" => Effectiveness::default(),
+            _ => read::effectiveness(tx, id).await?,
+        };
         let target = recall.target_on.and_then(|day| begins(day.succ_opt()?, caller.zone));
         let from = recall.activated_at.unwrap_or(recall.created_at);
         let until = recall.ended_at.unwrap_or(now);
@@ -302,7 +309,7 @@ pub(super) async fn show(
             .collect::<Vec<_>>();
         let asks =
             tab == "overview" && actions.contains(&Action::Close) && recall.kind_of() == KindOf::Recall;
-        let open = if asks { close::open(tx, id).await? } else { Open::default() };
+        let open = if asks { close::open(tx, id, effect.totals.clone()).await? } else { Open::default() };
         let page = OnePage {
             texts: &caller.texts,
             zone: caller.zone,

@@ -99,7 +99,7 @@ pub async fn find(tx: &mut Tx, recall: Uuid) -> Result<Option<Recall>, Error> {
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
                 of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
                 activated_at, activated_by,
-                to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
+                to_hold, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and recall_id = $2",
         tenant,
         recall,
@@ -140,7 +140,7 @@ pub async fn list(
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
                 of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
                 activated_at, activated_by,
-                to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
+                to_hold, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls r
          where tenant_id = $1 and kind = $2 and ($3::text is null or status = $3)
            and ($4::uuid is null or recall_id < $4)
@@ -167,7 +167,7 @@ pub async fn drills(tx: &mut Tx, of: Uuid) -> Result<Vec<Recall>, Error> {
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
                 of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
                 activated_at, activated_by,
-                to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
+                to_hold, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and of_recall = $2 order by recall_id desc limit 50",
         tenant,
         of,

@@ -49,24 +49,6 @@ pub async fn zones(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
     Ok(rows.into_iter().map(|row| (row.code, row.time_zone)).collect())
 }
 
-/// Begins what the transaction can do without.
-pub async fn beside_begin(tx: &mut Tx) -> Result<(), Error> {
-    sqlx::raw_sql("savepoint beside").execute(tx.conn()).await.map(|_| ())
-}
-
-/// Ends it.
-pub async fn beside_end(tx: &mut Tx) -> Result<(), Error> {
-    sqlx::raw_sql("release savepoint beside").execute(tx.conn()).await.map(|_| ())
-}
-
-/// Leaves it: the transaction goes on as it was before, with its limit of time.
-pub async fn beside_undo(tx: &mut Tx) -> Result<(), Error> {
-    sqlx::raw_sql("rollback to savepoint beside; release savepoint beside")
-        .execute(tx.conn())
-        .await
-        .map(|_| ())
-}
-
 /// No statement of this transaction runs longer than so many milliseconds.
 pub async fn limit_time(tx: &mut Tx, milliseconds: &str) -> Result<(), Error> {
     sqlx::query!("select set_config('statement_timeout', $1, true)", milliseconds)

@@ -23,6 +23,18 @@ fn gear(number: u64) -> String {
     uid("KOL", "FG", number)
 }
 
+fn too_much_force(at_us: i64) -> Reading {
+    Reading {
+        name: "force".into(),
+        value: "92".into(),
+        unit: "kN".into(),
+        quality: Quality::Good.into(),
+        low: "60".into(),
+        high: "80".into(),
+        at_us,
+    }
+}
+
 /// Two gears pressed at a machine, each with 1.5 kg of a coil, and a pin used up whole; both
 /// with too much force.
 async fn press() -> Site {
@@ -46,15 +58,7 @@ async fn press() -> Site {
         (pressed.machine, pressed.operator_id) = ("PRESS-1".into(), "op-7".into());
         pressed.operation = "PRESS".into();
         pressed.attempt = 1;
-        pressed.readings.push(Reading {
-            name: "force".into(),
-            value: "92".into(),
-            unit: "kN".into(),
-            quality: Quality::Good.into(),
-            low: "60".into(),
-            high: "80".into(),
-            at_us: pressed.occurred_at_us,
-        });
+        pressed.readings.push(too_much_force(pressed.occurred_at_us));
         site.say("KOL", pressed);
     }
     site.settle().await;
@@ -144,15 +148,7 @@ async fn what_was_measured_of_a_part_was_not_measured_of_the_coil_it_was_cut_of(
     // Measured itself, it is one of them.
     let mut tested = event(Stage::Operation, "2025-01-20T09:00:00Z").part(&coil(), Role::Subject);
     tested.operation = "PRESS".into();
-    tested.readings.push(Reading {
-        name: "force".into(),
-        value: "92".into(),
-        unit: "kN".into(),
-        quality: Quality::Good.into(),
-        low: "60".into(),
-        high: "80".into(),
-        at_us: tested.occurred_at_us,
-    });
+    tested.readings.push(too_much_force(tested.occurred_at_us));
     site.say("KOL", tested);
     site.settle().await;
     let own = json!({ "name": "force", "outside": true, "without_taken": true });
