@@ -42,3 +42,5 @@ mod goods_tests;
 mod tests;
 #[cfg(test)]
 mod today_tests;
+#[cfg(test)]
+mod wip_tests;

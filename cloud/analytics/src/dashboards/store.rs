@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, DurationRound, NaiveDate, NaiveTime, TimeDelta, Utc};
 use platform::db::Tx;
 use platform::i18n::Lang;
 use rust_decimal::Decimal;
@@ -98,30 +98,54 @@ pub struct WipRow {
     pub older: i64,
 }
 
+/// By how much the ages differ that units in work are counted by, in days.
+const AGES: [i64; 3] = [1, 3, 7];
+
 /// Units in work now (`trace::projection::state::in_work`) by stage: within a day, three days,
-/// a week, or longer since they last went on. What is inside of another unit is counted with it, wherever that went.
+/// a week, or longer since they last went on. What is inside of another unit is counted with it,
+/// wherever that went. They are counted by hours; of the hours in which an age ends each unit is
+/// looked at.
 pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> Result<Vec<WipRow>, Error> {
     let tenant = tx.tenant();
+    let split = AGES.map(|days| hour(now - TimeDelta::days(days)));
+    let until = split.map(|hour| hour + TimeDelta::hours(1));
     sqlx::query_as!(
         WipRow,
-        r#"select last_stage as stage, count(*) as "total!",
-                  count(*) filter (where last_at > $3::timestamptz - interval '1 day') as "day!",
-                  count(*) filter (where last_at <= $3 - interval '1 day' and last_at > $3 - interval '3 days')
-                      as "three_days!",
-                  count(*) filter (where last_at <= $3 - interval '3 days' and last_at > $3 - interval '7 days')
-                      as "week!",
-                  count(*) filter (where last_at <= $3 - interval '7 days') as "older!"
-           from uid_registry
-           where tenant_id = $1 and life = 2 and custody = 1
-             and (last_stage in (15, 16, 19, 20) or last_stage in (12, 14, 17, 18) and order_number <> '')
-             and ($2::text[] is null or plant = any($2))
-           group by last_stage order by last_stage"#,
+        r#"with noted as (
+               select plant, stage, hour, units from in_work_hours
+               where tenant_id = $1 and ($2::text[] is null or plant = any($2))
+               union all
+               select plant, stage, hour, units from in_work_changes
+               where tenant_id = $1 and ($2::text[] is null or plant = any($2))),
+           counted as (
+               select stage, hour as at, units from noted where hour <> all($4::timestamptz[])
+               union all
+               select r.last_stage, r.last_at, 1
+               from (select distinct plant, stage, hour, until
+                     from noted join unnest($4, $5::timestamptz[]) as split(hour, until) using (hour)) split
+               join uid_registry r on r.tenant_id = $1 and r.plant = split.plant and r.last_stage = split.stage
+                   and r.last_at >= split.hour and r.last_at < split.until
+               where r.life = 2 and r.custody = 1
+                 and (r.last_stage in (15, 16, 19, 20) or r.last_stage in (12, 14, 17, 18) and r.order_number <> ''))
+           select stage as "stage!", sum(units)::bigint as "total!",
+                  coalesce(sum(units) filter (where at > $3::timestamptz - interval '1 day'), 0)::bigint as "day!",
+                  coalesce(sum(units) filter (where at <= $3 - interval '1 day' and at > $3 - interval '3 days'), 0)::bigint as "three_days!",
+                  coalesce(sum(units) filter (where at <= $3 - interval '3 days' and at > $3 - interval '7 days'), 0)::bigint as "week!",
+                  coalesce(sum(units) filter (where at <= $3 - interval '7 days'), 0)::bigint as "older!"
+           from counted group by stage having sum(units) <> 0 order by stage"#,
         tenant,
         plants,
         now,
+        &split,
+        &until,
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// The beginning of the hour of UTC in which a moment lies, by which the registry's counts go.
+fn hour(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at)
 }
 
 /// A unit in work.

@@ -90,6 +90,8 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     ("holds", Other, &["scope", "status", "placed_by", "released_by", "owner"]),
     ("holds", Spoken, &["reason", "notes", "release_reason"]),
     ("idempotency_keys", Other, &["caller", "key", "state"]),
+    ("in_work_changes", Other, &["plant"]),
+    ("in_work_hours", Other, &["plant"]),
     ("item_attributes", Other, &["attribute"]),
     ("item_attributes", Kept, &["name", "names", "choices"]),
     ("item_barcodes", Other, &["barcode", "item", "kind", "unit"]),

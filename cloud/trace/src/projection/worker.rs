@@ -10,6 +10,7 @@ use platform::tenancy;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::store::in_work;
 use super::store::queue::{self, Ranges};
 use super::{PROJECTION, apply, tell, waits};
 use crate::explore::service::FRESH;
@@ -208,6 +209,7 @@ pub async fn step_in(tx: &mut Tx, limit: i64, apart: bool) -> Result<usize, Proj
     let Some(last) = batches.last().map(|batch| batch.batch_id) else {
         return Ok(0);
     };
+    in_work::add_up(tx).await?;
     apply::apply(tx, &Ranges::of(&batches), &batches, apart).await?;
     queue::cursor_move(tx, PROJECTION, last).await?;
     Ok(batches.len())

@@ -3,6 +3,7 @@
 
 pub(crate) mod facts;
 pub(crate) mod holds;
+pub(crate) mod in_work;
 pub(crate) mod orders;
 pub(crate) mod queue;
 pub(crate) mod write;
