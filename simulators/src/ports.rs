@@ -4,6 +4,7 @@
 //! outgoing connections; once released, any client on the machine may get it
 //! before the server binds it again. These are from below that range.
 
+use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::ops::Range;
@@ -43,6 +44,36 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
+/// Whether a process of this machine listens on a port; `None` where that cannot be told.
+#[must_use]
+pub fn listens(pid: u32, port: u16) -> Option<bool> {
+    let tables = ["tcp", "tcp6"].map(|table| format!("/proc/{pid}/net/{table}"));
+    let sockets: Vec<String> = tables
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|table| listening(&table, port))
+        .collect();
+    if sockets.is_empty() {
+        return None;
+    }
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let mut links = open.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    Some(links.any(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str())))
+}
+
+/// The sockets that listen on a port by a table of the kernel, as they are called among the
+/// open files of a process.
+fn listening(table: &str, port: u16) -> Vec<String> {
+    let end = format!(":{port:04X}");
+    let of_row = |row: &str| {
+        let fields: Vec<&str> = row.split_whitespace().collect();
+        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+        // The tenth state is the one of who listens.
+        (local.ends_with(&end) && *state == "0A" && *inode != "0").then(|| format!("socket:[{inode}]"))
+    };
+    table.lines().filter_map(of_row).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +85,33 @@ mod tests {
         assert!(!is_free(port));
         drop(listens);
         assert!(is_free(port));
+    }
+
+    #[test]
+    fn who_listens_on_a_port_is_known() {
+        let port = free_port().unwrap();
+        let me = std::process::id();
+        assert_eq!(listens(me, port), None, "nobody does");
+        let held = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        assert_eq!(listens(me, port), Some(true));
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let of_other = listens(other.id(), port);
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(of_other, Some(false));
+        drop(held);
+    }
+
+    #[test]
+    fn a_table_of_the_kernel_is_read() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:42B8 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 100 0 0 10 0
+   1: 0100007F:42B8 0100007F:9C40 01 00000000:00000000 00:00000000 00000000  1000        0 4712 1 0 20 4 30 10 -1
+   2: 00000000:42B8 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4713 1 0 100 0 0 10 0
+   3: 0100007F:42B9 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4714 1 0 100 0 0 10 0
+";
+        assert_eq!(listening(table, 17_080), ["socket:[4711]", "socket:[4713]"]);
+        assert!(listening(table, 17_443).is_empty());
     }
 
     #[test]

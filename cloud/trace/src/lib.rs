@@ -56,6 +56,9 @@ pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -
         .job("old exceptions", |state, stop| async move {
             exceptions::old::run(state.db.clone(), stop).await;
         })
+        .job("times of older events", |state, stop| async move {
+            explore::timed::run(state.db.clone(), stop).await;
+        })
 }
 
 #[cfg(test)]

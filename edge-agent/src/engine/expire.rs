@@ -22,6 +22,10 @@ const EVERY: Duration = Duration::from_secs(6 * 3600);
 pub(super) struct Expiry {
     /// Last key looked at.
     after: i64,
+    /// Prints told of before this go, once it is known for this look.
+    prints_before: Option<i64>,
+    /// Prints and damage are done with in this look: each time both are read from end to end.
+    swept: bool,
     /// When the last look at everything ended.
     ended: Option<Instant>,
 }
@@ -39,7 +43,7 @@ impl Writer {
         let settings = &self.state.settings;
         let labels_before = before(settings.labels_days);
         let (prints, damage) = (before(settings.prints_days), before(settings.damage_days));
-        let more = self.journal.expire_prints(prints).await? | self.journal.expire_damage(damage).await?;
+        let more = !self.expiry.swept && self.sweep(prints, labels_before, damage).await?;
 
         let page = self.journal.labels_after(self.expiry.after, PAGE).await?;
         let last = page.last().map(|(key, _)| *key);
@@ -51,9 +55,28 @@ impl Writer {
         match last {
             Some(last) => self.expiry.after = last,
             None if more => {}
-            None => self.expiry = Expiry { after: 0, ended: Some(Instant::now()) },
+            None => self.expiry = Expiry { ended: Some(Instant::now()), ..Expiry::default() },
         }
         Ok(())
+    }
+
+    /// Removes a chunk of the prints and the damage from before these times, seconds since the
+    /// epoch, and of prints beyond so many; `true` when there may be more. A label that is printed
+    /// again is made of what is known of it, not of its print; of one that may not have come out
+    /// (`asked`) it is asked as long as of a label that left.
+    async fn sweep(&mut self, prints: i64, asked: i64, damage: i64) -> Result<bool, JournalError> {
+        let before = match self.expiry.prints_before {
+            Some(before) => before,
+            None => {
+                let beyond = self.journal.newest_prints(self.state.settings.prints_kept).await?;
+                beyond.map_or(prints, |beyond| beyond.max(prints))
+            }
+        };
+        self.expiry.prints_before = Some(before);
+        let more =
+            self.journal.expire_prints(before, asked).await? | self.journal.expire_damage(damage).await?;
+        self.expiry.swept = !more;
+        Ok(more)
     }
 
     /// The keys of labels and of all that is in them.

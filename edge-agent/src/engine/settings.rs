@@ -32,11 +32,13 @@ pub struct EngineSettings {
     pub inputs_kept: u32,
     /// Answers are remembered no longer.
     pub inputs_days: u32,
-    /// Labels that left the plant are forgotten after so many days; the cloud is
-    /// asked should one come back.
+    /// Labels that left the plant are forgotten after so many days (the cloud is
+    /// asked should one come back), and of prints nobody is asked any longer.
     pub labels_days: u32,
     /// Prints whose fate is known are kept no longer.
     pub prints_days: u32,
+    /// And of those no more than about so many.
+    pub prints_kept: u32,
     /// Damaged records and rows are kept no longer.
     pub damage_days: u32,
     /// How often pruning is looked at when no acknowledgement asks for it.
@@ -68,6 +70,7 @@ impl EngineSettings {
             inputs_days: 14,
             labels_days: 180,
             prints_days: 30,
+            prints_kept: 100_000,
             damage_days: 400,
             prune_every: Duration::from_secs(600),
             now: Utc::now,

@@ -360,15 +360,32 @@ async fn what_has_expired_goes_and_nothing_else() {
         at,
     };
     let set = WriteSet {
-        prints: vec![print(1, "printed", 10), print(2, "allocated", 10), print(3, "printed", 90)],
+        prints: vec![
+            print(1, "printed", 10),
+            print(2, "allocated", 10),
+            print(3, "printed", 90),
+            print(4, "uncertain", 10),
+            print(5, "uncertain", 4),
+            print(6, "spoiled", 91),
+            print(7, "confirmed", 92),
+        ],
         labels: (1..=3).map(|key| (key, "{}".to_owned())).collect(),
         aliases: vec![("S-1".into(), 1)],
         ..WriteSet::default()
     };
     journal.commit(set).await.unwrap();
-    assert!(!journal.expire_prints(50).await.unwrap());
-    let rows = sqlx::query("SELECT key FROM prints ORDER BY key").fetch_all(&mut journal.conn).await.unwrap();
-    assert_eq!(rows.iter().map(|r| r.get::<i64, _>(0)).collect::<Vec<_>>(), [2, 3]);
+    // Of what may not have come out somebody is asked for longer.
+    assert!(!journal.expire_prints(50, 5).await.unwrap());
+    let left = "SELECT key FROM prints ORDER BY key";
+    let rows = sqlx::query(left).fetch_all(&mut journal.conn).await.unwrap();
+    assert_eq!(rows.iter().map(|r| r.get::<i64, _>(0)).collect::<Vec<_>>(), [2, 3, 4, 6, 7]);
+    // Beyond so many the oldest go as well; of one second all are kept.
+    assert_eq!(journal.newest_prints(3).await.unwrap(), None);
+    assert_eq!(journal.newest_prints(2).await.unwrap(), Some(90));
+    assert_eq!(journal.newest_prints(1).await.unwrap(), Some(91));
+    assert!(!journal.expire_prints(91, 5).await.unwrap());
+    let rows = sqlx::query(left).fetch_all(&mut journal.conn).await.unwrap();
+    assert_eq!(rows.iter().map(|r| r.get::<i64, _>(0)).collect::<Vec<_>>(), [2, 4, 6, 7]);
     assert_eq!(journal.labels_after(1, 1).await.unwrap(), [(2, "{}".to_owned())]);
     journal.forget_labels(&[1, 3]).await.unwrap();
     assert_eq!(journal.labels_after(0, 9).await.unwrap(), [(2, "{}".to_owned())]);

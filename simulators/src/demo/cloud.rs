@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::layout::Layout;
 use super::process::{self, Process};
 use crate::http::Http;
+use crate::ports::listens;
 
 /// How long the cloud may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -57,14 +58,26 @@ impl Cloud {
     /// Waits until it answers.
     ///
     /// # Errors
-    /// When it does not, or has ended; the message holds the end of its log.
+    /// When it does not, or has ended; the message holds the end of its log. When another
+    /// cloud answers in its place.
     pub async fn wait_ready(&mut self) -> anyhow::Result<()> {
         let http = Http::new(&self.url(), None);
         let deadline = tokio::time::Instant::now() + READY_WITHIN;
         loop {
             self.process.must_run()?;
             if let Ok((200, _)) = http.send_raw(hyper::Method::GET, "/healthz", None).await {
-                return Ok(());
+                // Two demos that start in the same moment both found the port free, and one
+                // of them got it.
+                if self.process.id().and_then(|pid| listens(pid, self.http)) != Some(false) {
+                    return Ok(());
+                }
+                // In good order: its database ends with it.
+                let _ = self.process.stop().await;
+                bail!(
+                    "another cloud than this demo's own answers on port {}, that of a demo which was started in \
+                     the same moment perhaps: end what listens there (`ss -ltnp` shows it), and start again",
+                    self.http
+                );
             }
             if tokio::time::Instant::now() > deadline {
                 bail!(

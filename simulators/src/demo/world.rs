@@ -1,5 +1,7 @@
 //! Cloud, network and two plants, brought up together.
 
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -27,6 +29,8 @@ pub struct World {
     pub office: Http,
     /// Files and programs.
     pub layout: Layout,
+    /// The state folder, held as long as this runs.
+    _held: File,
 }
 
 impl World {
@@ -57,6 +61,7 @@ impl World {
                 );
             }
         }
+        let held = hold(state)?;
         empty(state)?;
         let layout = Layout::new(state)?;
         let settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
@@ -84,7 +89,7 @@ impl World {
             say(&format!("starting plant {}", setup.plant.plant));
             plants.push(Plant::start(&layout, setup, &tokens, seed.wrapping_add(nth as u64 * 100)).await?);
         }
-        Ok(Self { cloud, plants, networks, office, layout })
+        Ok(Self { cloud, plants, networks, office, layout, _held: held })
     }
 
     /// Stops plants and cloud in good order.
@@ -99,31 +104,55 @@ impl World {
     }
 }
 
+/// Makes the state folder and holds it, so that no other demo empties it while this one
+/// runs. The kernel lets go of it when this process ends, however it does.
+fn hold(state: &Path) -> anyhow::Result<File> {
+    fs::create_dir_all(state).with_context(|| format!("making {}", state.display()))?;
+    let folder = File::open(state).with_context(|| format!("opening {}", state.display()))?;
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            anyhow::bail!(
+                "another demo runs in {}: end it, or name another folder with `--state`",
+                state.display()
+            )
+        }
+        // A file system that knows no locks is no reason not to start.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
+    }
+}
+
 /// Empties the state folder of an earlier demo. Its database may lie elsewhere,
 /// where a note in the folder says.
 fn empty(state: &Path) -> anyhow::Result<()> {
-    if let Ok(noted) = std::fs::read_to_string(state.join("cloud/postgres/place")) {
+    if let Ok(noted) = fs::read_to_string(state.join("cloud/postgres/place")) {
         let place = Path::new(noted.trim());
         // Only what the cloud made by itself: the note is just a file.
         let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if place.is_absolute() && name.starts_with("postgres-") && place.join("data").is_dir() {
-            std::fs::remove_dir_all(place).with_context(|| format!("removing {}", place.display()))?;
+            fs::remove_dir_all(place).with_context(|| format!("removing {}", place.display()))?;
         }
     }
-    match std::fs::remove_dir_all(state) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("emptying {}", state.display()))
+    // The folder itself stays, since it is held.
+    remove_all_in(state).with_context(|| format!("emptying {}", state.display()))
+}
+
+fn remove_all_in(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// The reference file with orders that a demo does not come to the end of: one
 /// that is fulfilled is withdrawn from the stations.
 fn endless(layout: &Layout, reference: &Path) -> anyhow::Result<std::path::PathBuf> {
     const KEY: &str = "quantity = \"";
-    let text =
-        std::fs::read_to_string(reference).with_context(|| format!("reading {}", reference.display()))?;
+    let text = fs::read_to_string(reference).with_context(|| format!("reading {}", reference.display()))?;
     let mut out = String::new();
     for line in text.lines() {
         let after = line.find(KEY).map(|at| at + KEY.len());
@@ -139,7 +168,7 @@ fn endless(layout: &Layout, reference: &Path) -> anyhow::Result<std::path::PathB
         }
     }
     let file = layout.state.join("reference.toml");
-    std::fs::write(&file, out).with_context(|| format!("writing {}", file.display()))?;
+    fs::write(&file, out).with_context(|| format!("writing {}", file.display()))?;
     Ok(file)
 }
 
@@ -160,8 +189,9 @@ mod tests {
         std::fs::create_dir_all(&note).unwrap();
         std::fs::create_dir_all(place.join("data")).unwrap();
         std::fs::write(note.join("place"), place.display().to_string()).unwrap();
+        std::fs::write(state.join("truth.json"), "{}").unwrap();
         empty(&state).unwrap();
-        assert!(!state.exists() && !place.exists());
+        assert!(std::fs::read_dir(&state).unwrap().next().is_none() && !place.exists());
         // Nothing there is nothing to do.
         empty(&state).unwrap();
         // A note of anything else is not followed.
@@ -171,6 +201,22 @@ mod tests {
         std::fs::write(note.join("place"), other.display().to_string()).unwrap();
         empty(&state).unwrap();
         assert!(other.exists());
+        std::fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn two_demos_do_not_share_a_state_folder() {
+        let base = std::env::temp_dir().join(format!("tracewright-held-{}", std::process::id()));
+        let state = base.join("demo");
+        let first = hold(&state).unwrap();
+        let told = hold(&state).unwrap_err().to_string();
+        assert!(told.contains("another demo runs in"), "{told}");
+        // It stays held when it is emptied.
+        std::fs::write(state.join("truth.json"), "{}").unwrap();
+        empty(&state).unwrap();
+        assert!(hold(&state).is_err());
+        drop(first);
+        assert!(hold(&state).is_ok());
         std::fs::remove_dir_all(base).unwrap();
     }
 }

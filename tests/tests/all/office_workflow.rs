@@ -153,7 +153,7 @@ async fn approve(browser: &Browser, url: &str) {
     browser.says("h1", "ఆమోదాలు").await;
     browser.pictures("workflow-inbox-telugu").await;
     browser.click(".tw-list a[data-key=o]").await;
-    browser.says("#main", "48,000.50 INR").await;
+    browser.says("#main", "₹48,000.50").await;
     browser.pictures("workflow-instance-telugu").await;
     // By keyboard: a letter does nothing before one has gone to the row; then `c` leads
     // to the comment, and a button's letter and Enter press it.

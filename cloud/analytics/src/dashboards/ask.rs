@@ -30,8 +30,8 @@ fn params(from: NaiveDate, to: NaiveDate, plants: &Option<Vec<String>>) -> [Valu
     [date(from), date(to), Value::Text(plants)]
 }
 
-/// Rows of these days and plants that count. Questions add them up by number, and then see what
-/// the few numbers mean: names beside each of ten million rows take longer than all the rest.
+/// Rows of these days and plants that count. Questions add them up by number, and look up names for
+/// the few numbers that come out.
 macro_rules! counted {
     () => {
         " where not f.void and f.day between $1 and $2 and ($3::varchar = '*' or f.plant in \

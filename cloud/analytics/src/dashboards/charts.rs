@@ -1,6 +1,8 @@
 //! Charts of a dashboard, each with the table behind it: what is drawn, and where each
 //! point and cell leads.
 
+use std::cmp::Ordering;
+
 use chrono::NaiveDate;
 use platform::i18n::Texts;
 use rust_decimal::Decimal;
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Bar, Bars, NOT_SAID};
 use super::drill::Age;
-use super::model::{Board, Kpi, percent};
+use super::model::{Board, Change, Kpi, percent};
 use super::service::{self, Asked, DayPoint, View};
 
 /// A cell of a table, and where it leads: the events that it counts.
@@ -63,6 +65,24 @@ fn events_of(kpi: Kpi, asked: &Asked, narrowed: &[(&str, &str)]) -> String {
 pub(super) fn number(texts: &Texts, kpi: Kpi, n: &Decimal) -> String {
     let shown = texts.quantity(n);
     if kpi.is_share() { format!("{shown} %") } else { shown }
+}
+
+/// How a figure changed, as people read it: which way, and by how much.
+pub(super) fn changed(texts: &Texts, kpi: Kpi, change: Change) -> String {
+    let (Change::Percent(by) | Change::Points(by) | Change::FromNothing(by)) = change;
+    let arrow = match by.cmp(&Decimal::ZERO) {
+        Ordering::Greater => "▲",
+        Ordering::Less => "▼",
+        Ordering::Equal => "=",
+    };
+    let by = match change {
+        Change::Percent(by) => format!("{} %", texts.quantity(&by.abs())),
+        Change::Points(by) => texts.t1("dashboard-points", "points", texts.quantity(&by.abs())),
+        Change::FromNothing(by) if by.is_zero() => texts.t("dashboard-no-change"),
+        // How much that is in percent nobody can say.
+        Change::FromNothing(by) => number(texts, kpi, &by),
+    };
+    format!("{arrow} {by}")
 }
 
 /// For a chart, which is no ledger.
@@ -309,5 +329,27 @@ fn wip(texts: &Texts, asked: &Asked, view: &View) -> Chart {
         none: texts.t("dashboard-none-wip"),
         note: texts.t("dashboard-about-wip"),
         of_now: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use platform::i18n::{I18n, Lang};
+
+    use super::*;
+
+    #[test]
+    fn no_sign_of_a_change_stands_without_what_it_is() {
+        let texts = Texts::new(Arc::new(I18n::new().with_all(crate::TEXTS)), Lang::En);
+        let said = |change: fn(Decimal) -> Change, by: &str| {
+            changed(&texts, Kpi::Packed, change(by.parse().unwrap()))
+        };
+        assert_eq!(said(Change::FromNothing, "12"), "▲ 12");
+        assert_eq!(said(Change::FromNothing, "0"), "= no change");
+        assert_eq!(said(Change::Percent, "0"), "= 0 %");
+        assert_eq!(said(Change::Percent, "-8.5"), "▼ 8.5 %");
+        assert_eq!(said(Change::Points, "4.7"), "▲ 4.7 percentage points");
     }
 }

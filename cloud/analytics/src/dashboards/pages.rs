@@ -20,9 +20,9 @@ use serde::Deserialize;
 
 use super::api::EventsAsked;
 use super::ask::NOT_SAID;
-use super::charts::{Chart, address, charts, number, pairs};
+use super::charts::{Chart, address, changed, charts, number, pairs};
 use super::drill::{self, Age, EventBehind, Narrowed, Page};
-use super::model::{Board, Change, Kpi, Standing, Tile};
+use super::model::{Board, Kpi, Standing, Tile};
 use super::service::{self, Asked, PlantBehind, Target, View, Wish};
 use super::store;
 use crate::mirror::{During, Freshness, Mirrors, left_alone};
@@ -164,24 +164,11 @@ impl Figures<'_> {
     /// The change against the time before: class and text with an arrow.
     fn trend(&self, tile: &Tile) -> Option<(&'static str, String)> {
         let before = tile.before?;
-        let change = tile.change()?;
-        let (Change::Percent(by) | Change::Points(by) | Change::FromNothing(by)) = change;
-        let arrow = match by.cmp(&Decimal::ZERO) {
-            std::cmp::Ordering::Greater => "▲",
-            std::cmp::Ordering::Less => "▼",
-            std::cmp::Ordering::Equal => "=",
-        };
+        let change = changed(self.texts, tile.kpi, tile.change()?);
         let class = match tile.improves() {
             Some(true) => "is-better",
             Some(false) => "is-worse",
             None => "",
-        };
-        let by = self.texts.quantity(&by.abs());
-        let change = match change {
-            Change::Percent(_) => format!("{arrow} {by} %"),
-            Change::Points(_) => format!("{arrow} {}", self.texts.t1("dashboard-points", "points", by)),
-            // How much that is in percent nobody can say.
-            Change::FromNothing(_) => arrow.to_owned(),
         };
         let key = if self.view.before.so_far { "dashboard-before-so-far" } else { "dashboard-before" };
         let text = self.texts.t1(key, "before", number(self.texts, tile.kpi, &before));

@@ -50,6 +50,7 @@ dashboard-unit-now = একসঙ্গে
 dashboard-target = লক্ষ্য { $target }
 dashboard-met = পূরণ
 dashboard-missed = অপূর্ণ
+dashboard-no-change = কোনও বদল নেই
 dashboard-points = { $points } শতাংশ বিন্দু
 dashboard-before = আগে: { $before }
 dashboard-before-so-far = আগে এই সময় পর্যন্ত: { $before }

@@ -50,6 +50,7 @@ dashboard-unit-now = at a time
 dashboard-target = Target { $target }
 dashboard-met = met
 dashboard-missed = missed
+dashboard-no-change = no change
 dashboard-points = { $points } percentage points
 dashboard-before = before: { $before }
 dashboard-before-so-far = at this time before: { $before }

@@ -50,6 +50,7 @@ dashboard-unit-now = एक समय पर
 dashboard-target = लक्ष्य { $target }
 dashboard-met = पूरा
 dashboard-missed = अधूरा
+dashboard-no-change = कोई बदलाव नहीं
 dashboard-points = { $points } प्रतिशत अंक
 dashboard-before = पहले: { $before }
 dashboard-before-so-far = इस समय तक पहले: { $before }

@@ -50,6 +50,7 @@ dashboard-unit-now = ఒక సమయంలో
 dashboard-target = లక్ష్యం { $target }
 dashboard-met = నెరవేరింది
 dashboard-missed = నెరవేరలేదు
+dashboard-no-change = మార్పు లేదు
 dashboard-points = { $points } శాతం పాయింట్లు
 dashboard-before = ముందు: { $before }
 dashboard-before-so-far = ఇంతకుముందు ఈ సమయానికి: { $before }

@@ -162,18 +162,15 @@ with recursive inside(key) as (
 select key from inside";
 
 /// The rows that decide about those events, each once: of these UIDs all that was done with them
-/// and all that went into them or came out; and RETURNs whole, which end stays by what they do not
-/// name.
+/// and all that went into them or came out. No stay counts but one in a package that is among
+/// them; a RETURN that ends it has a row of the content, which is as well, and, where it names the
+/// package, one of that.
 const PART: &str = "
 create or replace temp table goods_part as
 select * from fact_packing where key in (select key from goods_in)
 union all
 select * from fact_packing
-where package in (select key from goods_in) and key not in (select key from goods_in)
-union all
-select * from fact_packing
-where stage = 34 and key not in (select key from goods_in)
-  and (package is null or package not in (select key from goods_in))";
+where package in (select key from goods_in) and key not in (select key from goods_in)";
 
 /// Days on which `goods_now` counts otherwise than the facts do.
 const CHANGED: &str = "

@@ -52,10 +52,11 @@ const LINKING: [i16; 7] = [14, 17, 18, 19, 24, 30, 33];
 const PARTS: [i16; 3] = [2, 3, 5];
 const WHOLES: [i16; 3] = [1, 3, 4];
 
-/// Of a link to a package its kind, and its effects: opened, closed.
+/// Of a link to a package its kind, and its effects: opened, closed, and not closed after all.
 const PACKING: i16 = 3;
 const OPENS: i16 = 1;
 const CLOSES: i16 = 2;
+const REOPENS: i16 = 4;
 /// The number of proto `Stage` that closes links to packages which it does not name.
 pub(super) const RETURN: i16 = 34;
 
@@ -206,7 +207,9 @@ pub struct Step {
     /// See `early`.
     pub early_links: Vec<LinkRow>,
     /// Links to packages that RETURNs of other steps closed, since they are opened here: a
-    /// RETURN that came before the packing closes it only when that is told.
+    /// RETURN that came before the packing closes it only when that is told. So it is with one
+    /// that was told after a taking-out of which a correction says here that it never was. Of
+    /// these the mirror may have some.
     pub closed_links: Vec<LinkRow>,
     /// Name and kind of codes.
     pub names: Names,
@@ -315,7 +318,6 @@ pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Resul
     .fetch_all(tx.conn())
     .await?;
     step.links = links(tx, &step.events, &step.subjects).await?;
-    returned(tx, &mut step).await?;
     let orders = sqlx::query!(
         r#"select r.agent_id as "agent_id!", r.epoch as "epoch!", r.seq as "seq!", r.type as "kind!",
                   r.number as "number!", coalesce(o.partner, '') as "partner!"
@@ -342,6 +344,7 @@ pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Resul
         step.orders.entry((row.agent_id, row.epoch, row.seq)).or_default().push(order);
     }
     corrections(tx, &mut step).await?;
+    returned(tx, &mut step).await?;
     let mut codes = Codes::default();
     for subject in &step.subjects {
         codes.items.extend([subject.item.clone(), subject.known_item.clone()]);
@@ -408,23 +411,35 @@ async fn corrections(tx: &mut Tx, step: &mut Step) -> Result<(), Error> {
 }
 
 /// The links that RETURNs of these batches closed, and those that others closed since they are
-/// opened in these batches.
+/// opened in these batches, or since a correction in these says that what had closed them never
+/// was, or that a RETURN was after all.
 async fn returned(tx: &mut Tx, step: &mut Step) -> Result<(), Error> {
     let back = step.events.iter().filter(|event| event.stage == RETURN);
     let back: Vec<Place> = back.map(EventRow::place).collect();
-    let opened = step.links.iter().filter(|link| (link.kind, link.effect) == (PACKING, OPENS));
+    let opened =
+        step.links.iter().filter(|link| link.kind == PACKING && matches!(link.effect, OPENS | REOPENS));
     let opened: BTreeSet<(i64, i64)> = opened.map(|link| (link.from_key, link.to_key)).collect();
     let opened: Vec<(i64, i64)> = opened.into_iter().collect();
     if !back.is_empty() {
         let closed = links_under(tx, &back, &back).await?;
         step.links.extend(closed);
     }
-    let back: HashSet<Place> = back.into_iter().collect();
+    let mut others = Vec::new();
     for pairs in opened.chunks(PAIRS) {
-        let closed = closed_by_returns(tx, pairs).await?;
-        let others = closed.into_iter().filter(|link| !back.contains(&link.place()));
-        step.closed_links.extend(others);
+        others.extend(closed_by_returns(tx, pairs).await?);
     }
+    if !step.above.is_empty() {
+        let above: Vec<Place> = step.above.iter().map(|(_, place)| *place).collect();
+        let closed = links_under(tx, &above, &above).await?;
+        others.extend(closed.into_iter().filter(|link| (link.kind, link.effect) == (PACKING, CLOSES)));
+    }
+    let own: HashSet<Place> = step.events.iter().map(EventRow::place).collect();
+    let mut seen: HashSet<(Place, i64, i64, i16)> = HashSet::new();
+    others.retain(|link| {
+        let place = link.place();
+        !own.contains(&place) && seen.insert((place, link.from_key, link.to_key, link.ordinal))
+    });
+    step.closed_links = others;
     Ok(())
 }
 

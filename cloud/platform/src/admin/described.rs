@@ -83,6 +83,7 @@ pub fn operations() -> Vec<Operation> {
         .takes::<NewStatus>()
         .ends()
         .fails(409, "conflict.stale", stale)
+        .fails(422, "plan.invalid", "It is to be suspended, and no reason is given.")
         .fails(409, "plan.erasing", "Its erasure was begun, so that a part of it may be gone.")
         .fails(409, "plan.trial_over", "Its trial is over: extend that, or give it a plan, first."),
         Operation::get(

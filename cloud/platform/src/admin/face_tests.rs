@@ -370,3 +370,57 @@ async fn a_configuration_is_taken_by_api_with_its_codes_shown_first() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(fields(&told), ["configuration"; 2]);
 }
+
+#[tokio::test]
+async fn a_tenant_is_suspended_for_a_reason_and_not_by_one_click() {
+    let site = Site::new().await;
+    let tenant = site.test.tenant("SAIF", &["KOL"]).await;
+    let form = "application/x-www-form-urlencoded";
+    let page = async |body: String| site.page(&format!("/admin/tenants/{tenant}/status"), form, body).await;
+    let stands = async || {
+        let (_, _, one) = site.api("GET", &format!("tenants/{tenant}"), None, &Value::Null).await;
+        let (facts, version) = (&one["tenant"], one["version"].as_i64().unwrap());
+        (facts["status"].clone(), facts["status_reason"].clone(), version)
+    };
+    let (_, _, version) = stands().await;
+    for (typed, told) in [
+        ("", "type SAIF to confirm"),
+        ("&reason=unpaid+since+May", "type SAIF to confirm"),
+        ("&reason=unpaid+since+May&confirm=KOLK", "type SAIF to confirm"),
+        ("&reason=++&confirm=SAIF", "Say why it is suspended"),
+        ("&confirm=SAIF", "Say why it is suspended"),
+    ] {
+        let (status, said) = page(format!("active=false&version={version}{typed}")).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{typed}");
+        assert!(said.contains(told), "{typed}: {said}");
+        // What was typed is not lost.
+        assert_eq!(said.contains("value=\"unpaid since May\""), typed.contains("unpaid"), "{typed}: {said}");
+    }
+    assert_eq!(stands().await, (json!("active"), json!(""), version));
+    let (status, said) =
+        page(format!("active=false&version={version}&reason=unpaid+since+May&confirm=saif")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{said}");
+    let (state, reason, version) = stands().await;
+    assert_eq!((state, reason), (json!("suspended"), json!("unpaid since May")));
+    // In again takes neither.
+    let (status, said) = page(format!("active=true&version={version}")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{said}");
+    let (_, _, version) = stands().await;
+    // Programs say why, too.
+    let path = format!("tenants/{tenant}/status");
+    let without = json!({ "active": false, "version": version });
+    let (status, _, told) = site.api("POST", &path, None, &without).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("plan.invalid")));
+    assert_eq!(fields(&told), ["reason"]);
+    let with = json!({ "active": false, "version": version, "reason": "asked for" });
+    let (status, _, told) = site.api("POST", &path, None, &with).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{told}");
+    let (_, _, log) = site.api("GET", "audit", None, &Value::Null).await;
+    let entries = log["entries"].as_array().unwrap();
+    let reasons: Vec<&Value> = entries
+        .iter()
+        .filter(|entry| entry["action"] == "tenant.suspend")
+        .map(|entry| &entry["after"]["reason"])
+        .collect();
+    assert_eq!(reasons, [&json!("asked for"), &json!("unpaid since May")], "{log}");
+}

@@ -149,6 +149,17 @@ struct OnePage<'a> {
     /// Names of its list that no module here uses.
     unused: Vec<String>,
     error: Option<String>,
+    /// Why it is to be shut out, as it was typed.
+    reason: &'a str,
+}
+
+impl OnePage<'_> {
+    /// Somebody said why it is suspended. That a trial has ended is said in the reader's
+    /// language instead.
+    fn has_reason(&self) -> bool {
+        self.one.subscription.suspended_why.as_deref() == Some("admin")
+            && !self.one.facts.status_reason.is_empty()
+    }
 }
 
 async fn show_one(
@@ -156,6 +167,7 @@ async fn show_one(
     caller: &AdminCaller,
     tenant: Uuid,
     error: Option<String>,
+    reason: &str,
 ) -> Result<Response, Problem> {
     let one = tenants::one(&state.db, tenant).await?.ok_or_else(Problem::not_found)?;
     let plans = service::plans(&state.db).await?;
@@ -166,7 +178,7 @@ async fn show_one(
     let zone = crate::i18n::zone(&one.facts.time_zone);
     let (choices, unused) = features::choices(state, &one.facts.features);
     let (texts, now) = (&caller.texts, Utc::now());
-    let view = OnePage { texts, now, zone, one: &one, plans: &plans, bars, choices, unused, error };
+    let view = OnePage { texts, now, zone, one: &one, plans: &plans, bars, choices, unused, error, reason };
     let page = frame::page(caller, &one.facts.name, "/admin", &view)?;
     Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, page).into_response() } else { page })
 }
@@ -177,7 +189,18 @@ async fn one(
     caller: AdminCaller,
     Path(tenant): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    show_one(&state, &caller, tenant, None).await
+    show_one(&state, &caller, tenant, None, "").await
+}
+
+/// What was wrong, field by field where that is known.
+fn said(caller: &AdminCaller, error: &PlanError) -> String {
+    match error {
+        PlanError::Invalid(wrong) if !wrong.is_empty() => {
+            let told: Vec<String> = wrong.iter().map(|(_, key)| caller.t(key)).collect();
+            told.join(" ")
+        }
+        error => caller.t(error.text_key()),
+    }
 }
 
 pub(super) async fn done_or_told(
@@ -189,7 +212,7 @@ pub(super) async fn done_or_told(
     match done {
         Ok(()) => Ok(Redirect::to(&format!("/admin/tenants/{tenant}")).into_response()),
         Err(error @ (PlanError::Db(_) | PlanError::NoTenant)) => Err(error.into()),
-        Err(error) => show_one(state, caller, tenant, Some(caller.t(error.text_key()))).await,
+        Err(error) => show_one(state, caller, tenant, Some(said(caller, &error)), "").await,
     }
 }
 
@@ -213,13 +236,34 @@ async fn extend(
     done_or_told(&state, &caller, tenant, done).await
 }
 
+/// The form: nobody shuts out a whole organisation by a slip of the hand.
+#[derive(Deserialize)]
+struct TypedStatus {
+    active: bool,
+    version: i32,
+    #[serde(default)]
+    reason: String,
+    /// The code of the tenant, typed by whoever shuts it out.
+    #[serde(default)]
+    confirm: String,
+}
+
 async fn set_status(
     State(state): State<AppState>,
     caller: AdminCaller,
     Path(tenant): Path<Uuid>,
-    sent: Result<Form<NewStatus>, FormRejection>,
+    sent: Result<Form<TypedStatus>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let done = form(sent)?.act(&state.db, &caller.who, tenant).await;
+    let TypedStatus { active, version, reason, confirm } = form(sent)?;
+    if !active {
+        let one = tenants::one(&state.db, tenant).await?.ok_or_else(Problem::not_found)?;
+        let code = &one.facts.code;
+        if !confirm.trim().eq_ignore_ascii_case(code) {
+            let told = caller.texts.t1("admin-suspend-unconfirmed", "code", code);
+            return show_one(&state, &caller, tenant, Some(told), &reason).await;
+        }
+    }
+    let done = NewStatus { active, version, reason }.act(&state.db, &caller.who, tenant).await;
     done_or_told(&state, &caller, tenant, done).await
 }
 

@@ -100,6 +100,8 @@ pub(super) struct TenantFacts {
     pub code: String,
     pub name: String,
     pub status: String,
+    /// Why it is suspended, in the words of whoever did it; empty where it is not.
+    pub status_reason: String,
     pub placement: String,
     /// The server of the database, as the configuration names it; empty: the home one.
     pub server: String,
@@ -118,8 +120,8 @@ pub(super) struct TenantFacts {
 pub(super) async fn tenant(tx: &mut SystemTx, id: Uuid) -> Result<Option<TenantFacts>, Error> {
     sqlx::query_as!(
         TenantFacts,
-        "select t.tenant_id, t.code, t.name, t.status, t.placement, d.server, d.region, t.time_zone,
-                t.language, t.currency, t.features, t.features_version, t.created_at
+        "select t.tenant_id, t.code, t.name, t.status, t.status_reason, t.placement, d.server, d.region,
+                t.time_zone, t.language, t.currency, t.features, t.features_version, t.created_at
          from control.tenants t join control.databases d on d.name = t.placement
          where t.tenant_id = $1",
         id,

@@ -16,6 +16,9 @@ use crate::plans::store::{Subscription, Usage, usage};
 /// Tenants of one page.
 pub(super) const PAGE: usize = 50;
 
+/// Most letters of why a tenant is shut out.
+const LONGEST_REASON: usize = 300;
+
 /// A page of tenants, and the code after which the next one begins.
 pub(super) async fn list(
     db: &Db,
@@ -104,14 +107,24 @@ impl Extend {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = AdminNewStatus)]
 pub(super) struct NewStatus {
-    active: bool,
-    version: i32,
+    pub active: bool,
+    pub version: i32,
+    /// Why it is shut out, for people and for the log; it has to be said then.
+    #[serde(default)]
+    #[schema(max_length = 300, example = "unpaid since May")]
+    pub reason: String,
 }
 
 impl NewStatus {
     pub(super) async fn act(self, db: &Db, who: &Who, tenant: Uuid) -> Result<(), PlanError> {
         let aimed = Aimed { tenant, version: self.version };
-        let why = (!self.active).then_some(Why::Admin(""));
+        let reason = self.reason.trim();
+        let fits =
+            (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
+        if !self.active && !fits {
+            return Err(PlanError::Invalid(vec![("reason", "admin-wrong-reason")]));
+        }
+        let why = (!self.active).then_some(Why::Admin(reason));
         service::suspend(db, who, aimed, why, Utc::now()).await.map(drop)
     }
 }

@@ -159,5 +159,6 @@ pub fn module() -> Module {
         .nav(NAV)
         .permissions(PERMISSIONS)
         .texts(TEXTS)
+        .views(&["audit"])
         .job("chaining", |state, stop| async move { run(state.db.clone(), stop).await })
 }

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::Json;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Row, Wrong};
-use crate::i18n::{Lang, Names};
+use crate::i18n::{Lang, Names, Texts};
 use crate::openapi::{Operation, group};
 
 const TABLE: &str = include_str!("iso4217.tsv");
@@ -58,6 +59,42 @@ static ALL: LazyLock<Vec<Currency>> = LazyLock::new(|| {
 pub(super) fn find(code: &str) -> Option<&'static Currency> {
     let at = ALL.binary_search_by(|currency| currency.code.cmp(code)).ok()?;
     ALL.get(at)
+}
+
+/// The sign by which a currency alone is known, wherever its amounts stand: one that others
+/// have too (`$`), or that is letters (`kr`), could be read as something else.
+fn sign(code: &str) -> Option<&'static str> {
+    let sign = find(code)?.symbol;
+    let alone = ALL.iter().filter(|currency| currency.symbol == sign).count() == 1;
+    (alone && !sign.is_empty() && !sign.chars().any(char::is_alphanumeric)).then_some(sign)
+}
+
+/// An amount as other systems are told it in a text: without grouping, with the places that
+/// the currency has at least.
+pub(crate) fn plain_amount(amount: &Decimal, currency: &str) -> String {
+    let places = find(currency).map_or(2, |currency| u32::from(currency.decimals));
+    let mut amount = amount.normalize();
+    if amount.scale() < places {
+        amount.rescale(places);
+    }
+    format!("{amount} {currency}").trim().to_owned()
+}
+
+impl Texts {
+    /// An amount of money in a currency: with its sign, where it has one of its own
+    /// (`₹1,25,000.50`), else with its code.
+    #[must_use]
+    pub fn money_in(&self, amount: &Decimal, currency: &str) -> String {
+        let amount = self.money(amount);
+        match sign(currency) {
+            // As numbers are written for people, not a hyphen.
+            Some(sign) => match amount.strip_prefix('−') {
+                Some(amount) => format!("−{sign}{amount}"),
+                None => format!("{sign}{amount}"),
+            },
+            None => format!("{amount} {currency}").trim().to_owned(),
+        }
+    }
 }
 
 /// Codes and names, to choose from.
@@ -136,6 +173,24 @@ pub(super) async fn list() -> Json<IsoCurrencies> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_has_the_sign_of_its_currency_where_no_other_has_it() {
+        let texts = Texts::new(std::sync::Arc::new(crate::i18n::I18n::new()), Lang::En);
+        let amount = |text: &str, currency| texts.money_in(&text.parse().unwrap(), currency);
+        assert_eq!(amount("125000.5", "INR"), "₹1,25,000.50");
+        assert_eq!(amount("-100", "INR"), "−₹100.00");
+        for (currency, said) in [("USD", "5.00 USD"), ("SEK", "5.00 SEK"), ("XXX", "5.00 XXX"), ("", "5.00")]
+        {
+            assert_eq!(amount("5", currency), said);
+        }
+        let plain = |text: &str, currency| plain_amount(&text.parse().unwrap(), currency);
+        assert_eq!([plain("100", "INR"), plain("125000.50", "INR")], ["100.00 INR", "125000.50 INR"]);
+        assert_eq!(
+            [plain("100", "JPY"), plain("1.5", "KWD"), plain("7", "")],
+            ["100 JPY", "1.500 KWD", "7.00"]
+        );
+    }
 
     #[test]
     fn the_table_is_whole_and_in_order() {

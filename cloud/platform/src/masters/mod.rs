@@ -237,6 +237,8 @@ pub async fn begin(tx: &mut Tx, currency: &str) -> Result<(), DbError> {
     Ok(())
 }
 
+pub(crate) use iso4217::plain_amount;
+
 /// Whether it is a currency of ISO 4217.
 #[must_use]
 pub fn is_currency(code: &str) -> bool {

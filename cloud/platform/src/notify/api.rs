@@ -15,6 +15,7 @@ use super::preferences::{self, Choice};
 use super::times;
 use super::{MANAGE, pages, store};
 use crate::db::DbError;
+use crate::i18n::Texts;
 use crate::openapi::{Operation, group};
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
 use crate::web::{AppState, Caller, Path, Problem, json, query, rows};
@@ -388,8 +389,13 @@ impl From<Listed> for Delivery {
 /// A word of a list, or the problem that it is none.
 fn word<T>(field: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
     text.map(|text| {
-        let what = format!("'{text}' is none of those that there are");
-        parse(text).ok_or_else(|| Problem::bad_request("query.parameter", what.clone()).field(field, what))
+        parse(text).ok_or_else(|| {
+            let what = format!("'{text}' is none of those that there are");
+            let text = text.to_owned();
+            let say = move |texts: &Texts| texts.t1("error-query-word", "value", &text);
+            let problem = Problem::bad_request("query.parameter", what.clone()).told_by(say.clone());
+            problem.field_told_by(field, what, say)
+        })
     })
     .transpose()
 }

@@ -68,7 +68,7 @@ struct Again<'a> {
 /// What a message tells of, in the reader's words.
 fn told(texts: &Texts, kinds: &[Kind], code: &str) -> String {
     match kinds.iter().find(|kind| kind.code == code) {
-        Some(kind) => texts.t(&kind.name_key()),
+        Some(kind) => kind.event_name(texts),
         None => texts.or(&format!("delivery-kind-{}", code.replace('.', "-")), code),
     }
 }

@@ -2,7 +2,9 @@
 //! way to the mail server.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -21,7 +23,7 @@ use chrono_tz::Tz;
 use super::address;
 use super::courier::Courier;
 use super::digest::Digest;
-use super::smtp::{At, Line as SmtpLine, Way};
+use super::smtp::{At, Line as SmtpLine, Untaken, Way};
 use super::store::{MailSettings, Reader, Sender};
 use super::values;
 use crate::i18n::{Lang, Texts, Value as Text};
@@ -309,9 +311,18 @@ impl Mailer {
     /// # Errors
     /// [`Failure`] when the name is not known, or leads to private addresses alone.
     pub async fn to(server: &Server, private_too: bool) -> Result<Self, Failure> {
+        let reachable = guard::reachable(&server.host, server.port, private_too).await?;
+        Self::at(server, reachable, private_too)
+    }
+
+    /// As [`to`](Self::to), to addresses that were judged.
+    pub(super) fn at(
+        server: &Server,
+        reachable: Vec<SocketAddr>,
+        private_too: bool,
+    ) -> Result<Self, Failure> {
         let never = |error: &dyn std::fmt::Display| Failure::Never(error.to_string());
         let address: Address = server.from.parse().map_err(|error| never(&error))?;
-        let reachable = guard::reachable(&server.host, server.port, private_too).await?;
         let parameters = TlsParameters::new(server.host.clone()).map_err(|error| never(&error))?;
         let tls = match (server.starttls, private_too) {
             (false, _) => Tls::Wrapper(parameters),
@@ -324,6 +335,12 @@ impl Mailer {
         let hello = ClientId::Domain(address.domain().to_owned());
         let line = SmtpLine { at: At::Addresses(reachable), tls, hello, credentials };
         Ok(Self { way: Arc::new(Way::new(line)), from: Mailbox::new(None, address) })
+    }
+
+    /// Tries the server without sending a mail; an address of it has to be ready `within`
+    /// that.
+    pub(super) async fn tried(&self, within: Duration) -> Result<(), Untaken> {
+        self.way.tried(within).await
     }
 
     /// Sends a letter. Its Message-ID is that of the message, however often it is

@@ -13,6 +13,7 @@ mod courier;
 mod deliveries;
 mod digest;
 mod fan_out;
+mod groups;
 pub mod live;
 mod mail;
 mod pages;
@@ -21,6 +22,7 @@ mod sms;
 mod smtp;
 mod store;
 mod times;
+mod trial;
 mod values;
 mod webhook;
 pub mod worker;
@@ -40,7 +42,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
-use crate::i18n::{Lang, Names, Sources};
+use crate::i18n::{Lang, Names, Sources, Texts};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
@@ -57,6 +59,7 @@ pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, tim
 pub use sms::{Provider as SmsProvider, sealed as sealed_phone};
 pub use store::with_permission;
 pub use times::{Pace, Times};
+pub(crate) use trial::{Stop, Trouble, tried};
 
 /// The pages of notices, deliveries and webhooks.
 pub fn router() -> Router<AppState> {
@@ -106,31 +109,40 @@ pub struct Kind {
     pub personal: bool,
     /// Whoever has a page open is shown it there at once.
     pub urgent: bool,
+    /// It is told to those alone who have this permission, so that nobody else is asked how
+    /// it shall come; `None`: it can be about anybody.
+    pub right: Option<Permission>,
 }
 
 impl Kind {
     /// A kind that is shown, and goes by mail only where somebody asks for it.
     #[must_use]
     pub const fn shown(code: &'static str) -> Self {
-        Self { code, mail: ByMail::Off, personal: false, urgent: false }
+        Self { code, mail: ByMail::Off, personal: false, urgent: false, right: None }
     }
 
     /// A kind that goes by mail too.
     #[must_use]
     pub const fn mailed(code: &'static str) -> Self {
-        Self { code, mail: ByMail::On, personal: false, urgent: false }
+        Self { code, mail: ByMail::On, personal: false, urgent: false, right: None }
     }
 
     /// A kind about the reader's own account, always mailed.
     #[must_use]
     pub const fn own(code: &'static str) -> Self {
-        Self { code, mail: ByMail::Always, personal: true, urgent: false }
+        Self { code, mail: ByMail::Always, personal: true, urgent: false, right: None }
     }
 
     /// Shown at once to whoever has a page open.
     #[must_use]
     pub const fn urgent(self) -> Self {
         Self { urgent: true, ..self }
+    }
+
+    /// Told to those alone who have this permission.
+    #[must_use]
+    pub const fn to_whom_may(self, right: Permission) -> Self {
+        Self { right: Some(right), ..self }
     }
 
     /// The key of its text.
@@ -143,6 +155,21 @@ impl Kind {
     #[must_use]
     pub fn name_key(&self) -> String {
         format!("notice-kind-{}", dashed(self.code))
+    }
+
+    /// The key of the heading that it stands under: that of its noun. Nouns whose headings
+    /// read the same stand under one.
+    #[must_use]
+    pub fn group_key(&self) -> String {
+        let noun = self.code.split_once('.').map_or(self.code, |(noun, _)| noun);
+        format!("notice-group-{}", dashed(noun))
+    }
+
+    /// Its name as others than its reader hear of it. The own name may speak of the reader
+    /// (*an approval is asked of me*); `notice-event-…` then says it of anybody.
+    #[must_use]
+    pub fn event_name(&self, texts: &Texts) -> String {
+        texts.or(&format!("notice-event-{}", dashed(self.code)), &texts.t(&self.name_key()))
     }
 }
 
@@ -160,16 +187,16 @@ pub const PERMISSIONS: &[Permission] = &[MANAGE];
 const KEEP_NOTICES: TimeDelta = TimeDelta::days(180);
 
 /// A delivery was given up.
-pub const DELIVERY_DEAD: Kind = Kind::shown("delivery.dead");
+pub const DELIVERY_DEAD: Kind = Kind::shown("delivery.dead").to_whom_may(MANAGE);
 
 /// Mail does not reach somebody's address.
-pub const MAIL_UNREACHABLE: Kind = Kind::shown("mail.unreachable");
+pub const MAIL_UNREACHABLE: Kind = Kind::shown("mail.unreachable").to_whom_may(MANAGE);
 /// Mail does not reach the reader's own address, so it is not told by mail.
 pub const ACCOUNT_UNREACHABLE: Kind =
-    Kind { code: "account.unreachable", mail: ByMail::Off, personal: true, urgent: true };
+    Kind { code: "account.unreachable", mail: ByMail::Off, personal: true, urgent: true, right: None };
 
 /// As many text messages were sent in a day as may be.
-pub const SMS_BOUND: Kind = Kind::shown("sms.bound");
+pub const SMS_BOUND: Kind = Kind::shown("sms.bound").to_whom_may(MANAGE);
 
 /// The kinds of this part.
 pub const KINDS: &[Kind] = &[DELIVERY_DEAD, MAIL_UNREACHABLE, ACCOUNT_UNREACHABLE, SMS_BOUND];
@@ -257,6 +284,13 @@ impl Notice {
         self
     }
 
+    /// Adds a number that its text counts by: one label, two labels.
+    #[must_use]
+    pub fn counted(mut self, name: &str, number: impl TryInto<i64>) -> Self {
+        values::count(&mut self.values, name, number.try_into().unwrap_or(i64::MAX));
+        self
+    }
+
     /// Adds what something is called, which each reader is told in the own language.
     #[must_use]
     pub fn called(mut self, name: &str, plain: &str, names: &Names) -> Self {
@@ -271,6 +305,11 @@ impl Notice {
 /// # Errors
 /// Those of the database.
 pub async fn tell(tx: &mut Tx, kind: &Kind, notice: &Notice, now: DateTime<Utc>) -> Result<(), DbError> {
+    debug_assert!(
+        !matches!((&notice.to, kind.right), (To::Permission(to), Some(right)) if to != right.code),
+        "{} is declared for another permission",
+        kind.code
+    );
     // A notice is strings alone, which JSON can hold.
     let body = serde_json::to_value(notice).unwrap_or_default();
     outbox::put(tx, &Message::new(Channel::Notice, kind.code, None, body), now).await

@@ -18,7 +18,7 @@ use super::address::{self, Unreachable};
 use super::contact::{self, Way};
 use super::preferences::{self, Choice, PreferenceError};
 use super::times::{Pace, Times, clock, minutes};
-use super::{Kind, can_mail, live, sms, store, values};
+use super::{Kind, can_mail, groups, live, sms, store, values};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::web::fields::{Fields, Input};
@@ -198,7 +198,8 @@ async fn open(
 #[template(path = "notify/settings.html")]
 struct Settings<'a> {
     texts: &'a Texts,
-    choices: Vec<Choice>,
+    /// By heading.
+    choices: Vec<(String, Vec<Choice>)>,
     times: Fields<'a>,
     zone: Tz,
     mails: bool,
@@ -250,7 +251,9 @@ async fn show_settings(
     done: bool,
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
-    let (choices, times) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let (choices, times) =
+        preferences::of_person(&state.db, &caller.cx, &reaching(state, caller), user).await?;
+    let choices = groups::grouped(&caller.texts, choices, |choice| &choice.kind);
     let now = Utc::now();
     let (mails, by_sms, phone, unreachable, code_sent) = state
         .db
@@ -287,6 +290,13 @@ async fn show_settings(
     shell.page(headers, &view)
 }
 
+/// The kinds that can reach the caller, by the roles of now. What was chosen of others
+/// stays, and holds again with the right.
+fn reaching(state: &AppState, caller: &Caller) -> Vec<Kind> {
+    let reaches = |kind: &&Kind| kind.right.is_none_or(|right| caller.may(&right));
+    state.kinds.iter().filter(reaches).copied().collect()
+}
+
 /// Back to the settings, which say that all is done.
 fn done() -> Response {
     Redirect::to("/notices/settings?done").into_response()
@@ -300,7 +310,8 @@ async fn set(
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
     let sent = form(sent)?;
-    let (mut choices, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let reaching = reaching(&state, &caller);
+    let (mut choices, _) = preferences::of_person(&state.db, &caller.cx, &reaching, user).await?;
     let ways = async |tx: &mut Tx| {
         let by_sms = sms::usable(tx, state.sms.as_ref()).await?;
         Ok::<_, DbError>((can_mail(state.mails, tx).await?, by_sms))

@@ -21,6 +21,8 @@ use url::Url;
 /// How long it may take until a server is ready for a mail, all its addresses
 /// together: much less than a whole mail may take ([`crate::outbox::SENT_WITHIN`]).
 const READY_WITHIN: Duration = Duration::from_secs(40);
+/// How long a server may take to part from whoever tried it.
+const PARTED_WITHIN: Duration = Duration::from_secs(1);
 /// Connections that are kept at most.
 const KEPT: usize = 4;
 /// How long one is kept for the next mail.
@@ -30,7 +32,7 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SmtpError {
     /// What the server said, or how the connection to it ended.
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Server(#[from] Error),
     /// No address of the server became ready.
     #[error("{0}")]
@@ -47,6 +49,22 @@ impl SmtpError {
     }
 }
 
+/// What an error of the library says: that of a connection over TLS has its own kind of
+/// error inside, and both begin with the same words.
+fn said(error: &Error) -> String {
+    once(&error.to_string()).to_owned()
+}
+
+/// A text whose first words, up to a colon, stand there once.
+fn once(mut text: &str) -> &str {
+    while let Some((first, rest)) = text.split_once(": ")
+        && rest.strip_prefix(first).is_some_and(|rest| rest.starts_with(": "))
+    {
+        text = rest;
+    }
+    text
+}
+
 /// Where a server is.
 #[derive(Debug, Clone)]
 pub(super) enum At {
@@ -54,6 +72,15 @@ pub(super) enum At {
     Name(String, u16),
     /// Addresses that may be reached, each as good as the others.
     Addresses(Vec<SocketAddr>),
+}
+
+/// Where a server stopped that was tried.
+#[derive(Debug)]
+pub(super) enum Untaken {
+    /// Before it was ready for a mail, or for a name and a password.
+    Unready(SmtpError),
+    /// At name and password.
+    SignIn(SmtpError),
 }
 
 /// How a server is reached and spoken to.
@@ -159,26 +186,39 @@ impl Way {
         });
     }
 
+    /// Tries the server: whether an address of it becomes ready `within` that, and takes
+    /// name and password where there are such. No mail is sent, and no connection kept.
+    pub(super) async fn tried(&self, within: Duration) -> Result<(), Untaken> {
+        let mut connection = self.reached(within).await.map_err(Untaken::Unready)?;
+        if let Some(credentials) = &self.line.credentials {
+            let signed_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
+            signed_in.map_err(|error| Untaken::SignIn(error.into()))?;
+        }
+        // It is said that it is over; whoever does not answer to that was tried all the same.
+        let _ = timeout(PARTED_WITHIN, connection.quit()).await;
+        Ok(())
+    }
+
     /// A new connection, to the first address that becomes ready.
     async fn connected(&self) -> Result<AsyncSmtpConnection, SmtpError> {
-        let mut connection = self.reached().await?;
+        let mut connection = self.reached(self.ready_within).await?;
         if let Some(credentials) = &self.line.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
         Ok(connection)
     }
 
-    async fn reached(&self) -> Result<AsyncSmtpConnection, SmtpError> {
+    async fn reached(&self, within: Duration) -> Result<AsyncSmtpConnection, SmtpError> {
         let addresses = match &self.line.at {
             At::Addresses(addresses) => addresses.clone(),
             At::Name(name, port) => {
-                let found = timeout(self.ready_within, lookup_host((name.as_str(), *port))).await;
+                let found = timeout(within, lookup_host((name.as_str(), *port))).await;
                 let found = found.map_err(|_| SmtpError::Unreached(format!("{name} is not looked up")))?;
                 found.map_err(|error| SmtpError::Unreached(format!("{name}: {error}")))?.collect()
             }
         };
         // None waits for others that are not there.
-        let each = self.ready_within / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let each = within / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
         let mut last = SmtpError::Unreached("the mail server has no address".to_owned());
         for address in addresses {
             match timeout(each, self.ready(address)).await {
@@ -221,6 +261,20 @@ mod tests {
 
     fn hello() -> ClientId {
         ClientId::Domain("tw.example".to_owned())
+    }
+
+    #[test]
+    fn the_same_words_are_not_said_twice() {
+        for (text, told) in [
+            ("Connection error: Connection error: corrupt", "Connection error: corrupt"),
+            ("a: a: a: b: b", "a: b: b"),
+            ("permanent error (550): no: no room", "permanent error (550): no: no room"),
+            ("a: ab: c", "a: ab: c"),
+            ("nothing", "nothing"),
+            ("", ""),
+        ] {
+            assert_eq!(once(text), told, "{text}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn texts_are_complete() {
         assert!(all.contains(&format!("{} =", permission.text_key())), "{}", permission.code);
     }
     for kind in KINDS.iter().chain(people::KINDS) {
-        for key in [kind.text_key(), kind.name_key()] {
+        for key in [kind.text_key(), kind.name_key(), kind.group_key()] {
             assert!(all.contains(&format!("{key} =")), "{key}");
         }
     }
@@ -585,6 +585,38 @@ async fn a_person_reads_notices_and_says_what_comes_by_which_way() {
     assert!(page.contains("value=\"22:00\"") && page.contains("value=\"06:30\""), "{page}");
     assert!(page.contains("value=\"7\" selected") && page.contains("value=\"5\" selected"), "{page}");
     assert_eq!(reader.send("POST", "/notices/times", &times("", "", 1)).await.1, "/notices/settings?done");
+}
+
+#[tokio::test]
+async fn a_person_chooses_among_the_kinds_that_can_reach_the_own_roles() {
+    let post = Post::new().await;
+    let (_, admin) = Reader::new(&post, "boss@saif.example", &["ADMIN"]).await;
+    let (_, viewer) = Reader::new(&post, "viewer@saif.example", &["VIEWER"]).await;
+    let (row, sent) = ("name=\"app\" value=\"delivery.dead\"", ">What is sent</th>");
+    let page = async |reader: &Reader| reader.send("GET", "/notices/settings", "").await.2;
+    let told = page(&admin).await;
+    assert!(told.contains(row) && told.contains(sent) && told.contains(">My account</th>"), "{told}");
+    assert!(told.find(">Other</th>") > told.find(sent), "those without a heading of their own last");
+    let told = page(&viewer).await;
+    assert!(!told.contains(row) && !told.contains(sent) && told.contains(">My account</th>"), "{told}");
+    // Nobody is asked of the others, so nothing is said of them.
+    let chosen = viewer.send("POST", "/notices/settings", "app=test.shown").await;
+    assert_eq!(chosen.1, "/notices/settings?done");
+    let kept = post.ask("select distinct kind from notice_preferences order by kind").await;
+    assert!(
+        kept.contains(&"test.mailed".to_owned()) && !kept.contains(&"delivery.dead".to_owned()),
+        "{kept:?}"
+    );
+}
+
+#[test]
+fn what_other_systems_are_told_speaks_of_nobody_as_me() {
+    let all = Arc::new(I18n::new().with_all(crate::workflow::TEXTS));
+    let texts = Texts::new(all, Lang::En);
+    for kind in crate::workflow::KINDS.iter().filter(|kind| !kind.personal) {
+        let said = format!(" {} ", kind.event_name(&texts));
+        assert!(![" me ", " my ", " My ", " I "].iter().any(|word| said.contains(word)), "{said}");
+    }
 }
 
 #[tokio::test]

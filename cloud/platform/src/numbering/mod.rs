@@ -286,8 +286,13 @@ pub async fn begin(
 /// As [`take`].
 pub async fn preview(tx: &mut Tx, need: &Need<'_>) -> Result<Taken, NumberingError> {
     let series = series_of(tx, need).await?;
-    let seq = store::upcoming(tx, &series, series.period(need.date)).await?;
-    Ok(Taken { number: series.number(seq, need.date)?, series: series.series, seq })
+    upcoming(tx, series, need.date).await
+}
+
+/// [`preview`] of a series that is read already.
+async fn upcoming(tx: &mut Tx, series: Series, date: NaiveDate) -> Result<Taken, NumberingError> {
+    let seq = store::upcoming(tx, &series, series.period(date)).await?;
+    Ok(Taken { number: series.number(seq, date)?, series: series.series, seq })
 }
 
 /// Makes a number void; it is kept with the reason, and never given out again. A

@@ -1,6 +1,8 @@
 //! Pages of document numbers: what was given out, a series with its periods and
 //! leases, and the preview beside a series' form.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
@@ -84,13 +86,19 @@ async fn page(
             let all = store::overview(tx, MOST_SERIES, caller.texts.lang).await?;
             // By its place: how the database sorts codes is its own affair.
             let begins = all.iter().position(|one| one.series == from).map_or(0, |at| at + 1);
+            let here = all.iter().skip(begins).take(SERIES);
+            let codes: Vec<String> = here.clone().map(|one| one.series.clone()).collect();
+            let standing = store::series_standing(tx, &codes).await?.into_iter();
+            let mut standing: HashMap<_, _> = standing.map(|one| (one.series.clone(), one)).collect();
             let mut shown = Vec::new();
-            for one in all.iter().skip(begins).take(SERIES) {
-                let need = Need::new(&one.kind, &one.company, today).series(&one.series);
-                let next = match super::preview(tx, &need).await {
-                    Ok(taken) => Some(taken.number),
-                    Err(NumberingError::Db(error)) => return Err(error.into()),
-                    Err(_) => None,
+            for one in here {
+                let next = match standing.remove(&one.series) {
+                    Some(series) => match super::upcoming(tx, series, today).await {
+                        Ok(taken) => Some(taken.number),
+                        Err(NumberingError::Db(error)) => return Err(error.into()),
+                        Err(_) => None,
+                    },
+                    None => None,
                 };
                 shown.push((one.clone(), next));
             }

@@ -45,6 +45,20 @@ pub(super) async fn series_named(tx: &mut Tx, code: &str, closed: bool) -> Resul
     .await
 }
 
+/// Those of these series that stand, in no order.
+pub(super) async fn series_standing(tx: &mut Tx, codes: &[String]) -> Result<Vec<Series>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Series,
+        "select series, kind, company, pattern, width, starts_at, reset, year_starts, gap_free, gst_rule
+         from document_series where tenant_id = $1 and series = any($2) and deleted_at is null",
+        tenant,
+        codes,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// The series for such a document: that of its registration before that of its
 /// plant before that of all.
 pub(super) async fn series_for(tx: &mut Tx, need: &Need<'_>) -> Result<Option<Series>, Error> {

@@ -105,6 +105,7 @@ pub(super) fn schemas() -> [(String, Value); 2] {
             "errors": { "type": "array", "items": { "$ref": "#/components/schemas/FieldError" } },
             "permission": { "type": "string", "description": "The right that the caller lacks, of a 403.", "examples": ["hold.place"] },
             "instance": { "type": "string", "description": "The id of the request.", "examples": ["urn:tracewright:request:0190…"] },
+            "english": { "type": "string", "description": "What is said besides in English, such as the words of a parser, where `detail` says it in the caller's language." },
         },
     });
     [("FieldError".to_owned(), field), ("Problem".to_owned(), problem)]

@@ -40,6 +40,8 @@ pub const KEEP_ENDED: TimeDelta = TimeDelta::days(30);
 pub const KEEP_DEAD: TimeDelta = TimeDelta::days(90);
 /// Most messages that are sent again at once.
 pub const REPLAYS: i64 = 1000;
+/// How long a message that waits tells of how others of its kind fare.
+const LATELY: TimeDelta = TimeDelta::days(7);
 /// Longest error that is kept, in characters.
 const LONGEST_ERROR: usize = 500;
 
@@ -297,6 +299,23 @@ pub async fn refer(tx: &mut Tx, message: Uuid, reference: &str) -> Result<(), Db
 /// Those of the database.
 pub async fn bounced(tx: &mut Tx, message: Uuid, reason: &str, now: DateTime<Utc>) -> Result<(), DbError> {
     Ok(store::bounced(tx, message, &kept(reason), now).await?)
+}
+
+/// What keeps messages of this kind waiting, where the last one that was tried of late was
+/// not sent: that of the way they go, since what is refused for itself is given up.
+///
+/// # Errors
+/// Those of the database.
+pub async fn waits(tx: &mut Tx, kind: &str, now: DateTime<Utc>) -> Result<Option<String>, DbError> {
+    Ok(store::waits_since(tx, kind, now - LATELY).await?)
+}
+
+/// Why the newest message of this kind to somebody was not sent so far.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unsent(tx: &mut Tx, kind: &str, target: Uuid) -> Result<Option<String>, DbError> {
+    Ok(store::unsent(tx, kind, target).await?)
 }
 
 /// Removes what ended long ago, at most `limit`; answers how many.

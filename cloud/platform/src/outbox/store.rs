@@ -304,6 +304,45 @@ pub struct Listed {
     pub wants_link: Option<Uuid>,
 }
 
+/// Why the newest message of a kind waits, of those put since then of which something is
+/// known by now; `None` where that one does not wait.
+pub(super) async fn waits_since(
+    tx: &mut Tx,
+    kind: &str,
+    since: DateTime<Utc>,
+) -> Result<Option<String>, Error> {
+    let tenant = tx.tenant();
+    let newest = sqlx::query!(
+        "select state, last_error from outbox
+         where tenant_id = $1 and kind = $2 and created_at > $3 and (state = 'sent' or last_error <> '')
+         order by message_id desc limit 1",
+        tenant,
+        kind,
+        since,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(newest.filter(|newest| newest.state == State::Waiting.name()).map(|newest| newest.last_error))
+}
+
+/// Why the newest message of a kind to somebody was not sent so far; `None` where it was, or
+/// was not tried yet.
+pub(super) async fn unsent(tx: &mut Tx, kind: &str, target: Uuid) -> Result<Option<String>, Error> {
+    let tenant = tx.tenant();
+    let newest = sqlx::query!(
+        "select state, last_error from outbox
+         where tenant_id = $1 and target = $2 and kind = $3 order by message_id desc limit 1",
+        tenant,
+        target,
+        kind,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let newest = newest.filter(|newest| !newest.last_error.is_empty());
+    let stands = [State::Waiting, State::Dead].map(State::name);
+    Ok(newest.filter(|newest| stands.contains(&newest.state.as_str())).map(|newest| newest.last_error))
+}
+
 pub(super) async fn list(
     tx: &mut Tx,
     filter: &Filter,

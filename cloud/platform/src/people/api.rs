@@ -272,9 +272,8 @@ struct NewUser {
     email: String,
     #[schema(min_length = 1, max_length = 80)]
     name: String,
-    /// Codes of roles.
-    #[serde(default)]
-    #[schema(max_items = 100)]
+    /// Codes of roles, one at least.
+    #[schema(min_items = 1, max_items = 100)]
     roles: Vec<String>,
     /// Where the roles are given; null for all plants.
     #[serde(default)]
@@ -306,6 +305,11 @@ async fn invite(
 ) -> Result<(StatusCode, Json<Linked>), Problem> {
     caller.require(&USER_MANAGE)?;
     let NewUser { email, name, roles, plants } = json(sent)?;
+    if roles.is_empty() {
+        let mut problem = Problem::from(PeopleError::NoRole);
+        problem.errors.iter_mut().for_each(|error| "roles".clone_into(&mut error.field));
+        return Err(problem);
+    }
     let invitation = Invitation { email, name, roles, plants: Plants::stored(plants) };
     let (id, link) =
         links::invite(&state.db, &By::caller(&state, &caller), &invitation, state.by_mail(), Utc::now())

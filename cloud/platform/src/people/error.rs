@@ -30,6 +30,9 @@ pub enum PeopleError {
     /// A role code that the tenant does not have, or not the form of one.
     #[error("there is no such role")]
     Role,
+    /// Somebody is to be invited who would have no role, and so no right.
+    #[error("at least one role is expected: without any, this person may do nothing")]
+    NoRole,
     /// A plant that the tenant does not have, or none where some were to be named.
     #[error("there is no such plant")]
     Plant,
@@ -111,7 +114,7 @@ impl PeopleError {
         match self {
             Self::Email | Self::Exists => Some("email"),
             Self::Name => Some("name"),
-            Self::Role | Self::AdminEverywhere => Some("role"),
+            Self::Role | Self::NoRole | Self::AdminEverywhere => Some("role"),
             Self::Plant => Some("plant"),
             Self::Limit => Some("amount"),
             Self::TimeZone => Some("time_zone"),
@@ -136,6 +139,7 @@ impl PeopleError {
             Self::Name => "people-error-name",
             Self::Exists => "people-error-exists",
             Self::Role => "people-error-role",
+            Self::NoRole => "people-error-no-role",
             Self::Plant => "people-error-plant",
             Self::AdminEverywhere => "people-error-admin-everywhere",
             Self::Limit => "people-error-limit",

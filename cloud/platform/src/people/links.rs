@@ -11,7 +11,7 @@ use super::within::By;
 use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, service, signin, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
-use crate::db::{Db, Problem, SystemTx, Tx};
+use crate::db::{Db, DbError, Problem, SystemTx, Tx};
 use crate::notify::{self, Letter, Notice, To};
 use crate::outbox::{self, Channel, Message};
 use crate::plans::{self, Limit};
@@ -46,6 +46,26 @@ impl Invitation {
     }
 }
 
+/// The kind of a mail that invites.
+const INVITE: &str = "people.invite";
+
+/// What keeps mail that invites from going out at present; `None` where it goes, as far as
+/// is known.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn mail_waits(db: &Db, cx: &Cx, now: DateTime<Utc>) -> Result<Option<String>, DbError> {
+    db.tx(cx, async |tx| outbox::waits(tx, INVITE, now).await).await
+}
+
+/// Why the mail that invites somebody did not go out so far.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn mail_unsent(db: &Db, cx: &Cx, user: Uuid) -> Result<Option<String>, DbError> {
+    db.tx(cx, async |tx| outbox::unsent(tx, INVITE, user).await).await
+}
+
 /// What a mail with a link says.
 fn letter(purpose: &str) -> Letter {
     let text = if purpose == "invite" { "mail-invite" } else { "mail-reset" };
@@ -61,7 +81,7 @@ async fn put(
     link: &Secret,
     (now, expires_at): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<(), PeopleError> {
-    let kind = if purpose == "invite" { "people.invite" } else { "people.reset" };
+    let kind = if purpose == "invite" { INVITE } else { "people.reset" };
     let message = Message::new(Channel::Mail, kind, Some(user), letter(purpose).body())
         .until(expires_at)
         .sealing(secrets, tx.tenant(), link.reveal().as_bytes())?;

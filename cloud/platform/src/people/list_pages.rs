@@ -45,6 +45,8 @@ struct Invite<'a> {
     fields: Option<Fields<'a>>,
     /// A link that was just made, and for whom.
     link: Option<(String, Told)>,
+    /// What keeps mail from going out at present, and the page on which the link is had.
+    waits: Option<(String, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +121,7 @@ struct Came {
     typed: Invited,
     tried: Tried,
     link: Option<(String, Told)>,
+    waits: Option<(String, String)>,
 }
 
 async fn list(
@@ -150,13 +153,13 @@ async fn show(
     let plants = service::plants(&state.db, &caller.cx, caller.texts.lang).await?;
     let may_give = givable(&By::caller(state, caller), &known, &plants);
     let texts = &caller.texts;
-    let Came { typed, tried, link } = came;
+    let Came { typed, tried, link, waits } = came;
     let fields = caller.rights.has_everywhere(&USER_MANAGE).then(|| {
         let roles = known.roles.iter().filter(|role| may_give.contains(&role.code));
         let roles = roles.map(|role| (role.code.clone(), role_name(texts, role))).collect();
         typed.fields(texts, roles, &plants, state.mails).wrong(tried.wrong)
     });
-    let above = Invite { texts, fields, link };
+    let above = Invite { texts, fields, link, waits };
     let view = list_of(caller, &asked, &resolved, &known.roles, &users, more).above(above.render()?);
     let shell = Shell::new(state, caller, caller.t("people-users-title"), PATH);
     Ok((tried.status, shell.page(headers, &view)?).into_response())
@@ -230,18 +233,24 @@ async fn invite(
     // All of them are shown, not a view.
     let all = Uri::from_static("/users?view=");
     let by = By::caller(&state, &caller);
-    match links::invite(&state.db, &by, &invitation, state.by_mail(), Utc::now()).await {
-        Ok((_, link)) => {
-            let told = match state.mails {
-                true => Told::Mailed,
-                false => Told::Shown(link_of(&state, &headers, link.reveal())),
+    let made = if invitation.roles.is_empty() {
+        Err(PeopleError::NoRole)
+    } else {
+        links::invite(&state.db, &by, &invitation, state.by_mail(), Utc::now()).await
+    };
+    match made {
+        Ok((user, link)) => {
+            let (told, waits) = match state.mails {
+                true => (Told::Mailed, links::mail_waits(&state.db, &caller.cx, Utc::now()).await?),
+                false => (Told::Shown(link_of(&state, &headers, link.reveal())), None),
             };
             let link = Some((typed.email.trim().to_lowercase(), told));
-            show(&state, &caller, &headers, &all, Came { link, ..Came::default() }).await
+            let waits = waits.map(|error| (error, format!("{PATH}/{user}")));
+            show(&state, &caller, &headers, &all, Came { link, waits, ..Came::default() }).await
         }
         Err(error) => {
             let tried = typed.wrong(&caller.texts, error)?;
-            show(&state, &caller, &headers, &all, Came { typed, tried, link: None }).await
+            show(&state, &caller, &headers, &all, Came { typed, tried, ..Came::default() }).await
         }
     }
 }

@@ -120,7 +120,7 @@ fn parts(
     let held = |role: &Role, permission: &Permission| {
         let yes = role.has(permission.code);
         let limit = known.limit(&role.code, permission.code).filter(|_| yes);
-        let said = |limit: &Amount| format!("{} {}", texts.money(&limit.amount), limit.currency);
+        let said = |limit: &Amount| texts.money_in(&limit.amount, &limit.currency);
         Held { yes, limit: limit.map(said).unwrap_or_default() }
     };
     let part = |code: &'static str| {

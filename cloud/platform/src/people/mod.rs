@@ -84,7 +84,7 @@ pub const ACCOUNT_TOTP_ON: Kind = Kind::own("account.totp_on");
 /// Two-step sign-in is asked for no more.
 pub const ACCOUNT_TOTP_OFF: Kind = Kind::own("account.totp_off");
 /// Somebody followed an invitation.
-pub const PEOPLE_JOINED: Kind = Kind::shown("people.joined");
+pub const PEOPLE_JOINED: Kind = Kind::shown("people.joined").to_whom_may(USER_MANAGE);
 
 /// The kinds of notices of this part.
 pub const KINDS: &[Kind] = &[ACCOUNT_PASSWORD, ACCOUNT_TOTP_ON, ACCOUNT_TOTP_OFF, PEOPLE_JOINED];
@@ -134,5 +134,6 @@ pub fn module() -> Module {
         .permissions(PERMISSIONS)
         .texts(TEXTS)
         .kinds(KINDS)
+        .views(&["people"])
         .searchers(&SEARCHERS)
 }

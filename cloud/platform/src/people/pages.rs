@@ -158,6 +158,8 @@ struct One<'a> {
     plants: Vec<(String, String)>,
     error: Option<String>,
     link: Option<Told>,
+    /// Why the mail that invites the person did not go out so far.
+    unsent: Option<String>,
     mails: bool,
     standing: Standing,
     /// Issuers by which the person comes in, and since when.
@@ -191,12 +193,20 @@ async fn show_one(
     let may_give = givable(&by, &known, &plants);
     let standing = second_step::standing(&state.db, &caller.cx, id).await?;
     let identities = super::provider::identities(&state.db, &caller.cx, id).await?;
+    let may_manage = manages && beyond.is_none();
+    let unsent = match &link {
+        // Who has just been given a link needs no other.
+        None if may_manage && user.status == Status::Invited => {
+            links::mail_unsent(&state.db, &caller.cx, id).await?
+        }
+        _ => None,
+    };
     let shell = Shell::new(state, caller, user.name.clone(), "/users")
         .under("/users", caller.t("people-users-title"));
     let view = One {
         texts: &caller.texts,
         zone: caller.zone,
-        may_manage: manages && beyond.is_none(),
+        may_manage,
         beyond: beyond.map(|beyond| beyond.say(&caller.texts)),
         user,
         roles: known.roles,
@@ -204,6 +214,7 @@ async fn show_one(
         plants,
         error,
         link,
+        unsent,
         mails: state.mails,
         standing,
         identities,

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::openapi::{Operation, group};
 use crate::people::By;
 use crate::web::{AppState, Caller, Path, Problem, query};
+use crate::workflow::UnderWay;
 
 /// What the routes here are, for the description of the API.
 #[must_use]
@@ -57,6 +58,14 @@ pub fn operations() -> Vec<Operation> {
         .fails(409, "personal.last_administrator", "Nobody would be left to administer.")
         .fails(409, "personal.oneself", "Nobody erases themselves."),
         of(Operation::get(
+            "/api/v1/personal/under-way/{person}/{*code}",
+            "listUnderWay",
+            "What is on its way and waits for a person",
+        ))
+        .note("To be seen to before the person is erased, which leaves it as it is.")
+        .needs(&PERSONAL_READ)
+        .answers::<Waiting>(),
+        of(Operation::get(
             "/api/v1/personal/consents/{person}/{*code}",
             "listConsents",
             "What a person agreed to, and what was withdrawn",
@@ -88,6 +97,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/personal", get(search))
         .route("/api/v1/personal/export/{person}/{*code}", get(export))
         .route("/api/v1/personal/erase/{person}/{*code}", post(erase))
+        .route("/api/v1/personal/under-way/{person}/{*code}", get(under_way))
         .route("/api/v1/personal/consents/{person}/{*code}", get(consents).post(give))
         .route("/api/v1/personal/withdraw/{person}/{consent}/{*code}", post(withdraw))
 }
@@ -152,6 +162,27 @@ async fn erase(
     )
     .await;
     Ok(Json(done.map_err(|error| error.problem(&caller.texts))?))
+}
+
+/// What waits for a person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PersonWaiting)]
+struct Waiting {
+    /// Documents of the office that are on their way, the oldest first; of those raised and
+    /// of those asked for a hundred at most. None for people who are no users.
+    under_way: Vec<UnderWay>,
+}
+
+async fn under_way(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((kind, key)): Path<(String, String)>,
+) -> Result<Json<Waiting>, Problem> {
+    caller.require(&PERSONAL_READ)?;
+    let person = person(&kind, &key)?;
+    let found = service::under_way(&state.db, &caller.cx, &person).await;
+    let under_way = found.map_err(|error| error.problem(&caller.texts))?;
+    Ok(Json(Waiting { under_way }))
 }
 
 async fn consents(

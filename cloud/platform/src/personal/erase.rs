@@ -132,7 +132,11 @@ async fn erase_in(
         Kind::Contact => store::contact_erase(tx, &person.key, now).await?,
     }
     let needles = Needles::new(&name, &email, &phones);
-    let erased = comb(tx, &needles).await?;
+    let mut erased = comb(tx, &needles).await?;
+    if let Some(user) = person.user() {
+        // After the combing: they are told without the person's name.
+        erased.under_way = workflow::under_way(tx, user).await?;
+    }
     store::request_insert(tx, person, "erase", true, "", now).await?;
     let after = json!({ "replaced": erased.replaced, "left": erased.found() });
     let subject = person.subject();

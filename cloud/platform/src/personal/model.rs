@@ -12,6 +12,7 @@ use crate::masters::MastersError;
 use crate::people::{Beyond, PeopleError};
 use crate::secrets::SecretError;
 use crate::web::Problem;
+use crate::workflow::UnderWay;
 
 /// In which way somebody is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,8 @@ pub struct Erased {
     pub replaced: usize,
     /// What may be the person and was left, for somebody to decide.
     pub left: Vec<Left>,
+    /// Documents of the office that are still on their way and waited for the person.
+    pub under_way: Vec<UnderWay>,
 }
 
 impl Erased {

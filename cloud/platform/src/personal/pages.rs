@@ -22,6 +22,7 @@ use crate::audit;
 use crate::i18n::Texts;
 use crate::people::{self, By};
 use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query};
+use crate::workflow::UnderWay;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -58,6 +59,8 @@ struct PersonPage<'a> {
     may_manage: bool,
     /// Why whoever looks cannot erase the person.
     beyond: Option<String>,
+    /// What is on its way and waits for the person: to be seen to before an erasure.
+    under_way: Vec<UnderWay>,
     /// Where the person is put right.
     rectify: String,
 }
@@ -118,9 +121,10 @@ async fn show(
         };
         let roles = people::roles(&state.db, &caller.cx).await?;
         let names = audit::names(&state.db, &caller.cx, &words::ids(&document)).await?;
-        Ok::<_, PersonalError>((document, name, consents, beyond, roles, names))
+        let under_way = service::under_way(&state.db, &caller.cx, person).await?;
+        Ok::<_, PersonalError>((document, name, consents, beyond, roles, names, under_way))
     };
-    let (document, name, consents, beyond, roles, names) =
+    let (document, name, consents, beyond, roles, names, under_way) =
         made.await.map_err(|error| error.problem(&caller.texts))?;
     let rectify = match person.kind.master() {
         Some(master) => format!("/masters/{master}/row/{}", escaped(&person.key, b"-_./")),
@@ -136,6 +140,7 @@ async fn show(
         told,
         may_manage: caller.may(&PERSONAL_MANAGE),
         beyond: beyond.map(|beyond| beyond.say(&caller.texts)),
+        under_way,
         rectify,
     };
     Shell::new(state, caller, caller.t("personal-title"), "/personal")

@@ -12,6 +12,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, Tx};
 use crate::secrets::Secrets;
+use crate::workflow::{self, UnderWay};
 
 /// People whose name, e-mail or code holds the text; none for less than two
 /// characters.
@@ -78,6 +79,21 @@ pub(super) async fn consents(
     db.tx(cx, async |tx| {
         let (name, _) = store::names(tx, person).await?.ok_or(PersonalError::NotFound)?;
         Ok((name, store::consents(tx, person).await?))
+    })
+    .await
+}
+
+/// Documents of the office that are on their way and wait for a person.
+///
+/// # Errors
+/// [`PersonalError::NotFound`].
+pub(super) async fn under_way(db: &Db, cx: &Cx, person: &Person) -> Result<Vec<UnderWay>, PersonalError> {
+    db.tx(cx, async |tx| {
+        store::names(tx, person).await?.ok_or(PersonalError::NotFound)?;
+        match person.user() {
+            Some(user) => Ok(workflow::under_way(tx, user).await?),
+            None => Ok(Vec::new()),
+        }
     })
     .await
 }

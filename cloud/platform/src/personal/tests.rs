@@ -22,6 +22,8 @@ use crate::secrets::Secrets;
 use crate::testing::TestDb;
 use crate::web::{AppState, Scope, keys};
 
+mod under_way;
+
 const PASSWORD: &str = "monsoon kettle ninety brass";
 
 struct Site {
@@ -373,7 +375,7 @@ async fn whoever_erases_is_told_what_is_left_on_the_page_and_by_the_api() {
     let left = serde_json::json!([
         { "place": "exceptions.resolution", "count": 1, "snippets": ["erased told Asha & Ashok"] }
     ]);
-    assert_eq!(answer, serde_json::json!({ "replaced": 0, "left": left }));
+    assert_eq!(answer, serde_json::json!({ "replaced": 0, "left": left, "under_way": [] }));
 }
 
 #[tokio::test]

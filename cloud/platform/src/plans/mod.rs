@@ -26,7 +26,7 @@ pub use api::operations;
 pub use limits::{Denied, admit, admit_events, allow};
 pub use model::{Feature, Limit, Limits, Plan, Reached, bytes, percent};
 pub(crate) use pages::{Bar, COLUMNS, bars, cells, csv_file, month_name};
-pub use service::{PlanError, is_given, plan_first, plan_where_none, set_status};
+pub use service::{PlanError, Stands, is_given, plan_first, plan_where_none, set_status, stands};
 pub use trials::{GRACE, tick as trial_tick};
 pub use usage::{Calls, meter};
 pub use worker::{count_calls, run};
@@ -51,15 +51,15 @@ pub const NAV: [NavItem; 1] = [NavItem {
 }];
 
 /// So much of the events of a month was used.
-pub const PLAN_EVENTS: Kind = Kind::mailed("plan.events");
+pub const PLAN_EVENTS: Kind = Kind::mailed("plan.events").to_whom_may(PLAN_READ);
 /// So much of the storage is used.
-pub const PLAN_STORAGE: Kind = Kind::mailed("plan.storage");
+pub const PLAN_STORAGE: Kind = Kind::mailed("plan.storage").to_whom_may(PLAN_READ);
 /// The trial ends soon.
-pub const TRIAL_ENDS: Kind = Kind::mailed("trial.ends");
+pub const TRIAL_ENDS: Kind = Kind::mailed("trial.ends").to_whom_may(PLAN_READ);
 /// The trial has ended.
-pub const TRIAL_ENDED: Kind = Kind::mailed("trial.ended");
+pub const TRIAL_ENDED: Kind = Kind::mailed("trial.ended").to_whom_may(PLAN_READ);
 /// The trial of a tenant that lived outside one before has ended: it keeps its data.
-pub const TRIAL_OVER: Kind = Kind::mailed("trial.over");
+pub const TRIAL_OVER: Kind = Kind::mailed("trial.over").to_whom_may(PLAN_READ);
 
 /// The kinds of notices of this part.
 pub const KINDS: &[Kind] = &[PLAN_EVENTS, PLAN_STORAGE, TRIAL_ENDS, TRIAL_ENDED, TRIAL_OVER];

@@ -505,3 +505,26 @@ pub async fn set_status(
     let version = db.system_tx(look).await?.version;
     suspend(db, who, Aimed { tenant, version }, reason.map(Why::Admin), now).await
 }
+
+/// How a tenant stands with its plan, for whoever runs the cloud.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stands {
+    /// The code of its plan.
+    pub plan: String,
+    /// Somebody gave it that; else it is the default one.
+    pub given: bool,
+    /// When its trial ends, or ended.
+    pub trial_ends_at: Option<DateTime<Utc>>,
+    /// From when it is listed for erasure.
+    pub erase_after: Option<DateTime<Utc>>,
+}
+
+/// How a tenant stands with its plan.
+///
+/// # Errors
+/// Those of the database.
+pub async fn stands(db: &Db, tenant: Uuid) -> Result<Stands, DbError> {
+    let look = async |system: &mut SystemTx| Ok::<_, DbError>(store::subscription(system, tenant).await?);
+    let Subscription { plan, trial_ends_at, erase_after, version, .. } = db.system_tx(look).await?;
+    Ok(Stands { plan, given: version > 0, trial_ends_at, erase_after })
+}

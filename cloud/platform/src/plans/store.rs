@@ -230,9 +230,6 @@ pub(crate) async fn metered(tx: &mut SystemTx, tenant: Uuid) -> Result<Option<Me
 
 /// Moves the cursor on; `false` when another worker did meanwhile.
 pub(crate) async fn cursor_move(tx: &mut SystemTx, tenant: Uuid, from: i64, to: i64) -> Result<bool, Error> {
-    sqlx::query!("insert into control.usage_cursors (tenant_id) values ($1) on conflict do nothing", tenant)
-        .execute(tx.conn())
-        .await?;
     let done = sqlx::query!(
         "update control.usage_cursors set batch_id = $3 where tenant_id = $1 and batch_id = $2",
         tenant,
@@ -241,7 +238,18 @@ pub(crate) async fn cursor_move(tx: &mut SystemTx, tenant: Uuid, from: i64, to: 
     )
     .execute(tx.conn())
     .await?;
-    Ok(done.rows_affected() > 0)
+    if done.rows_affected() > 0 || from != 0 {
+        return Ok(done.rows_affected() > 0);
+    }
+    // It stands at the beginning where there is none yet.
+    let made = sqlx::query!(
+        "insert into control.usage_cursors (tenant_id, batch_id) values ($1, $2) on conflict do nothing",
+        tenant,
+        to,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(made.rows_affected() > 0)
 }
 
 pub(crate) async fn events_add(

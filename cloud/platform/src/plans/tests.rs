@@ -237,7 +237,13 @@ async fn a_trial_that_is_over_is_extended_before_it_is_let_in_again() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let (db, began, who) = (&test.db, at("2026-11-01T10:00:00Z"), Who::system());
+    assert!(!super::stands(db, tenant).await.unwrap().given, "the default one");
     service::plan_first(db, &who, tenant, "TRIAL", began).await.unwrap();
+    let stands = super::stands(db, tenant).await.unwrap();
+    assert_eq!(
+        (stands.plan.as_str(), stands.given, stands.trial_ends_at),
+        ("TRIAL", true, Some(began + TimeDelta::days(30)))
+    );
     let over = began + TimeDelta::days(31);
     for hours in [0, 1] {
         trials::tick(db, over + TimeDelta::hours(hours)).await.unwrap();

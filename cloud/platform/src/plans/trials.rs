@@ -70,7 +70,7 @@ async fn one(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<(), PlanError>
         Due::Nothing => return Ok(()),
         Due::Remind(days) => {
             let left = ((ends - now).num_hours() + 23).div_euclid(24).max(1);
-            let notice = to().with("days", left.to_string()).with("date", day(ends));
+            let notice = to().counted("days", left).with("date", day(ends));
             (format!("trial:{}:{days}", ends.timestamp()), &TRIAL_ENDS, notice)
         }
         // Nobody is told of an erasure that is not to come.

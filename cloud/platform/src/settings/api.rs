@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 use super::pages::say;
 use super::service::{self, SettingsError, TypedSmtp};
 use super::store::{self, Settings, Smtp};
+use super::trial::{self, Trial};
 use super::{TENANT_MANAGE, brand, image};
 use crate::db::{DbError, Tx};
-use crate::i18n::Value;
+use crate::i18n::{Texts, Value};
 use crate::openapi::{Operation, group};
 use crate::people::By;
 use crate::plans::Denied;
@@ -98,6 +99,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .answers::<MailServer>()
         .tagged();
     let set_mail = set(MAIL, "setMailServer", "Sets the tenant's own mail server")
+        .note("It is tried once it is saved, for ten seconds at most and without a mail: `trial` says what came of it. It stays saved.")
         .takes::<NewMailServer>()
         .answers::<MailServer>()
         .tagged()
@@ -389,6 +391,33 @@ struct MailServer {
     from_address: String,
     /// 0 before the first change.
     version: i32,
+    /// What came of trying it, in the answer to who set it; else null.
+    trial: Option<MailTrial>,
+}
+
+/// What came of trying a mail server: it was reached, spoken to under TLS, and signed in to.
+/// No mail was sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MailServerTrial)]
+struct MailTrial {
+    /// `answered`; else where it stopped: `name` (nobody knows it), `private` (it may not be
+    /// reached from here), `silent` (nobody answered in time), `encryption`, `sign_in` (name
+    /// and password), `refused`; or `not_tried`, since too many servers were of late.
+    #[schema(example = "encryption")]
+    outcome: &'static str,
+    /// What is amiss and what to try, in the caller's language; empty where it answered.
+    detail: String,
+    /// What came back, in the words of the server or of the connection to it; empty where
+    /// nothing did.
+    said: String,
+}
+
+impl MailTrial {
+    fn of(trial: &Trial, texts: &Texts, smtp: &Smtp) -> Self {
+        let (detail, said) =
+            trial.amiss(texts, smtp).map(|amiss| (amiss.told, amiss.said)).unwrap_or_default();
+        Self { outcome: trial.outcome(), detail, said }
+    }
 }
 
 impl From<Smtp> for MailServer {
@@ -401,6 +430,7 @@ impl From<Smtp> for MailServer {
             has_password: it.smtp_password.is_some(),
             from_address: it.from_address,
             version: it.version,
+            trial: None,
         }
     }
 }
@@ -489,6 +519,10 @@ async fn set_mail(
     let by = By::caller(&state, &caller);
     let done = service::smtp_set(&state.db, &by, &state.secrets, &typed, state.private_webhooks).await;
     done.map_err(|error| problem(&caller, error, if_match))?;
+    // It is saved, whatever comes of the trial.
+    let trial = trial::of_saved(&state, &caller).await?;
     let it = server(&state, &caller).await?;
-    Ok(([etag(it.version)], Json(MailServer::from(it))).into_response())
+    let trial = trial.map(|trial| MailTrial::of(&trial, &caller.texts, &it));
+    let tag = etag(it.version);
+    Ok(([tag], Json(MailServer { trial, ..MailServer::from(it) })).into_response())
 }

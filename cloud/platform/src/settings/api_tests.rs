@@ -14,7 +14,7 @@ use crate::ctx::Cx;
 use crate::db::DbError;
 use crate::people;
 use crate::secrets::Secrets;
-use crate::testing::{TestDb, person, session};
+use crate::testing::{MailServer, TestDb, person, session};
 use crate::web::{AppState, Scope, app, keys};
 
 const BRAND: &str = "/api/v1/settings/brand";
@@ -47,12 +47,18 @@ impl Answer {
 
 impl Site {
     async fn new() -> Self {
+        Self::with(false).await
+    }
+
+    /// `private`: servers beside the cloud may be reached.
+    async fn with(private: bool) -> Self {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL"]).await;
         let key = keys::create(&test.db, tenant, "t", &[Scope::Admin], None).await.unwrap();
         let state = AppState::builder(test.db.clone())
             .modules(&[super::module(), people::module()])
             .secrets(Secrets::passing().unwrap())
+            .private_webhooks(private)
             .build();
         let router = app(state, super::router().merge(people::router()));
         Self { test, tenant, router, key: key.reveal().to_owned() }
@@ -195,7 +201,7 @@ async fn a_password_of_a_mail_server_is_written_and_never_told() {
     let site = Site::new().await;
     let server = |more: Value| {
         let mut body = json!({
-            "host": "Mail.saif.example", "port": 587, "security": "starttls", "user": "saif",
+            "host": "LocalHost", "port": 587, "security": "starttls", "user": "saif",
             "from_address": "noreply@saif.example",
         });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -207,10 +213,12 @@ async fn a_password_of_a_mail_server_is_written_and_never_told() {
     assert_eq!(fields, [json!("port"), json!("from_address")]);
     let set = site.put(MAIL, &[], server(json!({ "password": "s3cret words", "version": 0 }))).await;
     assert_eq!(set.status, StatusCode::OK, "{}", set.json());
-    assert_eq!(
-        (&set.json()["host"], &set.json()["has_password"]),
-        (&json!("mail.saif.example"), &json!(true))
-    );
+    assert_eq!((&set.json()["host"], &set.json()["has_password"]), (&json!("localhost"), &json!(true)));
+    // It was tried by the rules of what sends mail, and is saved all the same.
+    let trial = &set.json()["trial"];
+    assert_eq!(trial["outcome"], "private", "{trial}");
+    assert!(trial["detail"].as_str().unwrap().contains("localhost is at a private address"), "{trial}");
+    assert_eq!(site.get(MAIL).await.json()["trial"], Value::Null);
     let kept = site.put(MAIL, &[("if-match", "\"1\"")], server(json!({}))).await;
     assert_eq!(kept.json()["has_password"], true);
     for answer in [&set, &kept, &site.get(MAIL).await] {
@@ -244,4 +252,63 @@ async fn a_password_of_a_mail_server_is_written_and_never_told() {
     let refused = site.send(request).await;
     assert_eq!((refused.status, &refused.json()["code"]), (StatusCode::FORBIDDEN, &json!("rights.beyond")));
     assert_eq!(site.audited("mail.server").await, 3);
+}
+
+#[tokio::test]
+async fn a_mail_server_is_tried_when_it_is_saved() {
+    let site = Site::with(true).await;
+    let there = MailServer::start().await;
+    let port = there.address().port();
+    let page = async |security: &str, version: i32| {
+        let body = format!(
+            "smtp_host=127.0.0.1&smtp_port={port}&smtp_security={security}&smtp_user=&smtp_password=\
+             &from_address=noreply%40saif.example&version={version}"
+        );
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let answer = site.send(site.request("POST", "/settings/mail", &form, body.into_bytes())).await;
+        let to = answer.headers.get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned());
+        (answer.status, to, String::from_utf8_lossy(&answer.body).into_owned())
+    };
+    let trial = async |security: &str| {
+        let server = json!({
+            "host": "127.0.0.1", "port": port, "security": security, "from_address": "noreply@saif.example",
+        });
+        let set = site.put(MAIL, &[("if-match", "*")], server).await;
+        (set.status, set.json()["security"].clone(), set.json()["trial"].clone())
+    };
+    // It speaks no TLS: that is saved, and said with what to try.
+    let (status, to, body) = page("tls", 0).await;
+    assert_eq!((status, to), (StatusCode::OK, None), "{body}");
+    for part in ["would take no mail", "Try STARTTLS", "Connection error: "] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    assert!(!body.contains("Connection error: Connection error"), "{body}");
+    let (status, security, told) = trial("tls").await;
+    assert_eq!((status, security, &told["outcome"]), (StatusCode::OK, json!("tls"), &json!("encryption")));
+    assert!(told["detail"].as_str().unwrap().contains("Try STARTTLS"), "{told}");
+    assert!(!told["said"].as_str().unwrap().is_empty(), "{told}");
+    // One that answers.
+    let (status, to, body) = page("starttls", 2).await;
+    assert_eq!(
+        (status, to.as_deref()),
+        (StatusCode::SEE_OTHER, Some("/settings/mail?done=answered")),
+        "{body}"
+    );
+    let shown = site.get("/settings/mail?done=answered").await;
+    assert!(String::from_utf8_lossy(&shown.body).contains("it answered as a mail server does"));
+    let (_, _, told) = trial("starttls").await;
+    assert_eq!(
+        (&told["outcome"], &told["detail"], &told["said"]),
+        (&json!("answered"), &json!(""), &json!(""))
+    );
+    assert!(there.got().is_empty(), "no mail was sent");
+    // Servers are not tried at will, but they are saved.
+    for _ in 0..5 {
+        assert_eq!(trial("tls").await.2["outcome"], "encryption");
+    }
+    // The sixth is the last one.
+    assert_eq!(trial("tls").await.2["outcome"], "encryption");
+    let (status, security, told) = trial("tls").await;
+    assert_eq!((status, security, &told["outcome"]), (StatusCode::OK, json!("tls"), &json!("not_tried")));
+    assert!(told["detail"].as_str().unwrap().contains("was not tried. Too many tries"), "{told}");
 }

@@ -19,12 +19,13 @@ use super::TENANT_MANAGE;
 use super::pages::{Tab, say, tabs};
 use super::service::{self, SMTP_FIELD, TypedSmtp};
 use super::store::{self, Smtp};
+use super::trial::{self, Amiss, Trial};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::{Texts, plain_number};
 use crate::notify::{self, Mailer, Server};
 use crate::outbox::Failure;
-use crate::people::{By, Counted, count_try, try_succeeded};
+use crate::people::{By, Counted};
 use crate::secrets::Secrets;
 use crate::web::fields::{Fields, Input};
 use crate::web::{AppState, Caller, Done, Problem, Shell, form, query, status_of};
@@ -33,6 +34,8 @@ use crate::web::{AppState, Caller, Done, Problem, Shell, form, query, status_of}
 const GOOD_FOR: Duration = Duration::from_secs(600);
 /// Ways that are kept at most.
 const MOST: usize = 500;
+/// With what the page is asked for after the server was saved, and answered.
+const ANSWERED: &str = "answered";
 
 /// A way to a tenant's own server.
 pub type Own = Option<Mailer>;
@@ -92,6 +95,11 @@ pub(crate) async fn is_own(tx: &mut Tx) -> Result<bool, DbError> {
 }
 
 async fn way(tenant: Uuid, secrets: &Secrets, smtp: &Smtp, private: bool) -> Result<Mailer, Failure> {
+    Mailer::to(&opened(tenant, secrets, smtp)?, private).await
+}
+
+/// A server with its password, as it is spoken to.
+pub(super) fn opened(tenant: Uuid, secrets: &Secrets, smtp: &Smtp) -> Result<Server, Failure> {
     let password = match &smtp.smtp_password {
         Some(sealed) => {
             let plain = secrets.open(tenant, SMTP_FIELD, sealed);
@@ -100,15 +108,14 @@ async fn way(tenant: Uuid, secrets: &Secrets, smtp: &Smtp, private: bool) -> Res
         }
         None => String::new(),
     };
-    let server = Server {
+    Ok(Server {
         host: smtp.smtp_host.clone(),
         port: u16::try_from(smtp.smtp_port).unwrap_or(465),
         starttls: smtp.smtp_security == "starttls",
         user: smtp.smtp_user.clone(),
         password,
         from: smtp.from_address.clone(),
-    };
-    Mailer::to(&server, private).await
+    })
 }
 
 pub(super) fn router() -> Router<AppState> {
@@ -127,10 +134,20 @@ struct Page<'a> {
     own: bool,
     mails: bool,
     done: bool,
+    /// It was tried when it was saved: what is amiss with it, if something is.
+    tried: Option<Result<(), Amiss>>,
     tested: Option<TestedMail>,
 }
 
 impl Page<'_> {
+    fn answered(&self) -> bool {
+        self.tried.as_ref().is_some_and(Result::is_ok)
+    }
+
+    fn amiss(&self) -> Option<&Amiss> {
+        self.tried.as_ref()?.as_ref().err()
+    }
+
     fn sent(&self) -> bool {
         self.tested.as_ref().is_some_and(Result::is_ok)
     }
@@ -213,6 +230,7 @@ struct Shown {
     wrong: Vec<(&'static str, String)>,
     error: Option<String>,
     done: bool,
+    trial: Option<Trial>,
     tested: Option<TestedMail>,
 }
 
@@ -225,6 +243,8 @@ async fn show(
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
     let smtp = state.db.tx(&caller.cx, look).await?;
     let (own, has_password) = (!smtp.smtp_host.is_empty(), smtp.smtp_password.is_some());
+    let tried = shown.trial.filter(|_| own);
+    let tried = tried.map(|trial| trial.amiss(&caller.texts, &smtp).map_or(Ok(()), Err));
     let stands = Typed::of(smtp).fields(&caller.texts, has_password);
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
     let beyond = By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts));
@@ -241,6 +261,7 @@ async fn show(
         own,
         mails: state.mails,
         done: shown.done,
+        tried,
         tested: shown.tested,
     };
     let shell = Shell::new(state, caller, caller.t("settings-mail"), "/settings")
@@ -255,8 +276,9 @@ async fn page(
     uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
-    let done = query::<Done>(&uri)?.done.is_some();
-    show(&state, &caller, &headers, Shown { done, ..Shown::default() }).await
+    let done = query::<Done>(&uri)?.done;
+    let trial = done.as_deref().filter(|done| *done == ANSWERED).map(|_| Trial::Answered);
+    show(&state, &caller, &headers, Shown { done: done.is_some(), trial, ..Shown::default() }).await
 }
 
 async fn set(
@@ -270,7 +292,14 @@ async fn set(
     let by = By::caller(&state, &caller);
     let done = service::smtp_set(&state.db, &by, &state.secrets, &typed.smtp(), state.private_webhooks).await;
     match done {
-        Ok(()) => Ok(Redirect::to("/settings/mail?done=1").into_response()),
+        // It is saved, whatever comes of the trial.
+        Ok(()) => match trial::of_saved(&state, &caller).await? {
+            None => Ok(Redirect::to("/settings/mail?done=1").into_response()),
+            Some(Trial::Answered) => {
+                Ok(Redirect::to(&format!("/settings/mail?done={ANSWERED}")).into_response())
+            }
+            trial => show(&state, &caller, &headers, Shown { done: true, trial, ..Shown::default() }).await,
+        },
         Err(error) => {
             let (wrong, error) = say(&caller, error)?;
             // Typed again: it is not sent back.
@@ -294,23 +323,14 @@ async fn test(
         return show(&state, &caller, &headers, Shown { tested, ..Shown::default() }).await;
     };
     let now = Utc::now();
-    // Servers of others are not to be tried at will.
     let counted_as = format!("mail test {}", caller.cx.tenant);
     let counted = Counted::Account(&counted_as);
-    let wait = state.db.system_tx(async |system| count_try(system, &counted, now).await).await?;
-    let tested = match wait {
-        Some(until) => {
-            let minutes = (until - now).num_seconds().div_euclid(60) + 1;
-            Err(caller.texts.count("signin-wait", minutes))
-        }
+    let tested = match trial::must_wait(&state, &counted, now).await? {
+        Some(minutes) => Err(caller.texts.count("signin-wait", minutes)),
         None => {
             let sent = send(&state, &caller, user).await;
             if sent.is_ok() {
-                let subject = counted.subject();
-                let forget = async |system: &mut crate::db::SystemTx| {
-                    Ok::<_, DbError>(try_succeeded(system, &subject, None).await?)
-                };
-                state.db.system_tx(forget).await?;
+                trial::was_good(&state, &counted).await?;
             }
             sent
         }

@@ -19,6 +19,7 @@ mod service;
 mod store;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use axum::Router;
 

@@ -132,7 +132,8 @@ impl Shown {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewView {
-    /// The list: the name of a master, such as `items`, or another list's own.
+    /// The list: the name of a master, such as `items`, or another list's own, such as
+    /// `people`. One that there is not is refused with the names of those that there are.
     #[schema(min_length = 1, max_length = 60)]
     list: String,
     #[schema(min_length = 1, max_length = 60)]
@@ -207,7 +208,10 @@ async fn create(
 ) -> Result<Response, Problem> {
     let NewView { list, name, query, columns, shared, first } = json(sent)?;
     let wish = Keep { list, name: name.trim().to_owned(), query, columns, shared, first };
-    service::judge(&caller, &wish)?;
+    let masters = state.masters.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
+    let lists: Vec<&str> =
+        masters.iter().map(|shape| shape.master.name).chain(state.views.iter().copied()).collect();
+    service::judge(&caller, &wish, Some(&lists))?;
     let made = state.db.tx(&caller.cx, async |tx| service::create(tx, &caller.cx, &wish).await).await?;
     let at = [(header::LOCATION, format!("{ALL}/{}", made.view_id))];
     Ok((StatusCode::CREATED, at, [etag(made.version)], Json(Shown::of(made, &caller))).into_response())
@@ -246,7 +250,7 @@ async fn replace(
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::view_seen(tx, id, actor).await?);
     let before = state.db.tx(&caller.cx, look).await?.ok_or_else(Problem::not_found)?;
     let wish = Keep { list: before.list, name: name.trim().to_owned(), query, columns, shared, first };
-    service::judge(&caller, &wish)?;
+    service::judge(&caller, &wish, None)?;
     let done = state.db.tx(&caller.cx, async |tx| service::replace(tx, &caller, id, &wish, version).await);
     let view = done.await?.ok_or_else(|| if_match.stale())?;
     Ok(([etag(view.version)], Json(Shown::of(view, &caller))).into_response())

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::ctx::Cx;
 use crate::db::DbError;
 use crate::testing::{TestDb, person, session};
-use crate::web::{AppState, app};
+use crate::web::{AppState, Module, app};
 
 const ALL: &str = "/api/v1/views";
 
@@ -42,7 +42,8 @@ impl Site {
         }
         let asha = session(&test.db, "asha@saif.example", None).await;
         let ravi = session(&test.db, "ravi@saif.example", None).await;
-        let state = AppState::builder(test.db.clone()).modules(&[super::module()]).build();
+        let visits = Module::new("visits").views(&["visits"]);
+        let state = AppState::builder(test.db.clone()).modules(&[super::module(), visits]).build();
         Self { router: app(state, super::router()), test, tenant, asha, ravi }
     }
 
@@ -103,6 +104,13 @@ async fn views_are_kept_named_anew_and_taken_away_by_their_version() {
     let (status, _, told) = site.send(asha, "POST", ALL, None, json!({ "list": "", "name": "" })).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(told["errors"].as_array().unwrap().len(), 2, "both are told: {told}");
+    let none = json!({ "list": "nonsense", "name": "Mine" });
+    let (status, _, told) = site.send(asha, "POST", ALL, None, none).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("list")));
+    let there = told["errors"][0]["detail"].as_str().unwrap();
+    assert!(there.contains("items, ") && there.ends_with(", visits."), "{there}");
+    let own = json!({ "list": "visits", "name": "Of a module" });
+    assert_eq!(site.send(asha, "POST", ALL, None, own).await.0, StatusCode::CREATED);
     let (_, _, other) = site.send(asha, "POST", ALL, None, view("Other", false)).await;
     let new = |name: &str| json!({ "name": name, "query": "", "first": true });
     let (status, ..) = site.send(asha, "PUT", &at, None, new("Mine")).await;

@@ -40,7 +40,7 @@ async fn keep_one(
     body: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
     let (wish, back) = sent(form(body)?);
-    service::judge(&caller, &wish)?;
+    service::judge(&caller, &wish, None)?;
     let keep = async |tx: &mut Tx| service::keep(tx, &caller.cx, &wish).await;
     let id: Uuid = state.db.tx(&caller.cx, keep).await?;
     Ok(Redirect::to(&format!("{}?view={id}", local_path(&back))).into_response())

@@ -11,8 +11,8 @@ use crate::db::{self, DbError, Tx};
 use crate::web::{Caller, FieldError, Problem};
 
 /// Refuses a wish that is not right, or that the caller may not have: 422
-/// `views.invalid`, 403.
-pub(super) fn judge(caller: &Caller, wish: &Keep) -> Result<(), Problem> {
+/// `views.invalid`, 403. `lists` are those that there are, where a program names one.
+pub(super) fn judge(caller: &Caller, wish: &Keep, lists: Option<&[&str]>) -> Result<(), Problem> {
     if wish.shared {
         caller.require(&VIEWS_SHARE)?;
     }
@@ -28,6 +28,11 @@ pub(super) fn judge(caller: &Caller, wish: &Keep) -> Result<(), Problem> {
     note("query", long(&wish.query, 2000), "views-wrong-query");
     let columns = wish.columns.len() > 60 || wish.columns.iter().any(|column| long(column, 60));
     note("columns", columns, "views-wrong-query");
+    if let Some(lists) = lists.filter(|lists| !lists.contains(&wish.list.as_str())) {
+        wrong.retain(|other| other.field != "list");
+        let known = caller.texts.t1("views-wrong-list", "known", lists.join(", "));
+        wrong.push(FieldError::from(("list", known)));
+    }
     if wrong.is_empty() { Ok(()) } else { Err(Problem::invalid("views.invalid", wrong)) }
 }
 

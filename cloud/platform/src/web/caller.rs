@@ -162,7 +162,7 @@ impl Caller {
             Ok(()) => return Ok(()),
             Err(beyond) => beyond,
         };
-        let money = |amount: &Decimal, currency: &str| format!("{} {currency}", self.texts.money(amount));
+        let money = |amount: &Decimal, currency: &str| self.texts.money_in(amount, currency);
         let (key, limit) = match &beyond {
             Beyond::NoRight => return Err(Problem::forbidden().lacks(permission)),
             Beyond::Limit(limit) => ("error-auth-amount", limit),

@@ -226,6 +226,17 @@ impl<'a> List<'a> {
         self.search.is_some() || !self.filters.is_empty()
     }
 
+    /// Whether there are more filters than a phone has room for above the rows: there they
+    /// are folded away, unless one is set.
+    fn folds(&self) -> bool {
+        self.filters.len() > 2
+    }
+
+    /// How many filters are set.
+    fn filters_set(&self) -> usize {
+        self.filters.iter().filter(|filter| !filter.chosen.is_empty()).count()
+    }
+
     /// Whether an empty list offers something.
     fn begins(&self) -> bool {
         self.actions.iter().any(|action| action.begins)
@@ -657,6 +668,22 @@ mod tests {
         ] {
             assert!(drawn.contains(part), "{part}: {drawn}");
         }
+    }
+
+    #[test]
+    fn more_filters_than_a_phone_has_room_for_are_folded_until_one_is_set() {
+        let texts = texts();
+        let drawn = |chosen: [&str; 3]| {
+            let filters = chosen.map(|chosen| Filter::text("who", "Who", chosen));
+            List::new(&texts, "/gate").filters(filters).render().unwrap()
+        };
+        let fold = |open: &str, said: &str| {
+            format!("<details class=\"tw-fold\"{open}><summary class=\"btn\">{said}</summary></details>")
+        };
+        assert!(drawn(["", "", ""]).contains(&fold("", "Filters")));
+        assert!(drawn(["priya", "", "ravi"]).contains(&fold(" open", "Filters (2)")));
+        let few = ["", "priya"].map(|chosen| Filter::text("who", "Who", chosen));
+        assert!(!List::new(&texts, "/gate").filters(few).render().unwrap().contains("tw-fold"));
     }
 
     #[test]

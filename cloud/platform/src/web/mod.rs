@@ -38,6 +38,7 @@ mod signin;
 mod slow;
 mod state;
 mod told;
+mod unread;
 mod version;
 mod within;
 mod workbook;

@@ -28,6 +28,7 @@ pub struct Module {
     pub(crate) permissions: Vec<Permission>,
     pub(crate) texts: Vec<(Lang, String)>,
     pub(crate) kinds: Vec<Kind>,
+    pub(crate) views: Vec<&'static str>,
     pub(crate) searchers: Vec<Searcher>,
     pub(crate) commands: Vec<Command>,
     pub(crate) subjects: Vec<&'static dyn Subject>,
@@ -64,6 +65,7 @@ impl Module {
             permissions: Vec::new(),
             texts: Vec::new(),
             kinds: Vec::new(),
+            views: Vec::new(),
             searchers: Vec::new(),
             commands: Vec::new(),
             subjects: Vec::new(),
@@ -120,6 +122,14 @@ impl Module {
     #[must_use]
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds.extend_from_slice(kinds);
+        self
+    }
+
+    /// The names of its lists of which people keep views, as [`crate::views::asked`] is
+    /// told them. Those of masters are known.
+    #[must_use]
+    pub fn views(mut self, lists: &[&'static str]) -> Self {
+        self.views.extend(lists);
         self
     }
 

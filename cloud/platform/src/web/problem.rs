@@ -34,7 +34,11 @@ impl From<(&'static str, String)> for FieldError {
 
 /// What is said in the reader's language, where that is known only when it is answered.
 #[derive(Debug, Clone, Default)]
-pub struct Words(Vec<Says>);
+pub struct Words {
+    says: Vec<Says>,
+    /// What else is said in English, for programs and those who write them.
+    english: Option<String>,
+}
 
 /// One text of them.
 #[derive(Clone)]
@@ -148,7 +152,15 @@ impl Problem {
     /// Says the whole in the reader's language, in place of `detail`, which is for the log.
     #[must_use]
     pub fn told_by(mut self, say: impl Fn(&Texts) -> String + Send + Sync + 'static) -> Self {
-        self.says.get_or_insert_default().0.push(Says { mistake: None, say: Arc::new(say) });
+        self.says.get_or_insert_default().says.push(Says { mistake: None, say: Arc::new(say) });
+        self
+    }
+
+    /// Says in English besides what is said in the reader's language: the words of a parser,
+    /// which tell somebody who writes a program more than they tell others.
+    #[must_use]
+    pub(super) fn in_english(mut self, said: impl Into<String>) -> Self {
+        self.says.get_or_insert_default().english = Some(said.into());
         self
     }
 
@@ -161,14 +173,17 @@ impl Problem {
         say: impl Fn(&Texts) -> String + Send + Sync + 'static,
     ) -> Self {
         let says = Says { mistake: Some(self.errors.len()), say: Arc::new(say) };
-        self.says.get_or_insert_default().0.push(says);
+        self.says.get_or_insert_default().says.push(says);
         self.field(field, detail)
     }
 
-    /// As its reader can read it: in words of the language, where there are some, and beside
-    /// words that are for programs, such as those of a parser, what kind of mistake it is.
+    /// As its reader can read it: in words of the language, where there are some. What was
+    /// said in English alone goes where programs find it, and the reader is told what kind
+    /// of mistake it is and in which fields.
     pub(super) fn in_words_of(mut self, texts: &Texts) -> Self {
-        for Says { mistake, say } in self.says.take().map(|words| words.0).unwrap_or_default() {
+        for Says { mistake, say } in
+            self.says.as_mut().map(|w| std::mem::take(&mut w.says)).unwrap_or_default()
+        {
             match mistake {
                 None => self.detail = say(texts),
                 Some(at) => {
@@ -187,7 +202,12 @@ impl Problem {
                 status if status.is_server_error() => "error-internal",
                 _ => "error-request-invalid",
             };
-            texts.or(&self.text_key(), &texts.t(kind))
+            match self.errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>().join(", ") {
+                fields if self.code == "query.parameter" && !fields.is_empty() => {
+                    texts.t1("error-query-field", "field", fields)
+                }
+                _ => texts.or(&self.text_key(), &texts.t(kind)),
+            }
         };
         if self.detail.is_empty() {
             self.detail = general();
@@ -197,7 +217,17 @@ impl Problem {
                 self.detail = format!("{} {lacks}", self.detail);
             }
         } else if !texts.lang.reads(&self.detail) {
-            self.detail = format!("{} ({})", general(), self.detail);
+            let general = general();
+            // A code or a name is the same in every language.
+            if !self.detail.contains(' ') {
+                self.detail = format!("{general} ({})", self.detail);
+                return self;
+            }
+            let english = std::mem::replace(&mut self.detail, general);
+            for error in self.errors.iter_mut().filter(|error| error.detail == english) {
+                error.detail.clone_from(&self.detail);
+            }
+            self.says.get_or_insert_default().english.get_or_insert(english);
         }
         self
     }
@@ -238,6 +268,8 @@ impl Problem {
             permission: Option<&'static str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             instance: Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            english: Option<&'a str>,
         }
         let body = Body {
             r#type: format!("urn:tracewright:problem:{}", self.code),
@@ -248,6 +280,7 @@ impl Problem {
             errors: &self.errors,
             permission: self.permission,
             instance: instance.map(|id| format!("urn:tracewright:request:{id}")),
+            english: self.says.as_ref().and_then(|words| words.english.as_deref()),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }
@@ -304,5 +337,35 @@ impl From<DbError> for Problem {
 impl From<askama::Error> for Problem {
     fn from(error: askama::Error) -> Self {
         Self::internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::{I18n, Lang};
+
+    fn told(problem: &Problem, lang: Lang) -> serde_json::Value {
+        let texts = Texts::new(Arc::new(I18n::new()), lang);
+        serde_json::from_slice(&problem.clone().in_words_of(&texts).body(None)).unwrap()
+    }
+
+    #[test]
+    fn what_is_said_in_english_alone_stands_apart_for_who_reads_another_language() {
+        let said = "status: is none of placed, released";
+        let problem = Problem::bad_request("query.parameter", said).field("status", said);
+        let english = told(&problem, Lang::En);
+        assert_eq!((&english["detail"], &english["english"]), (&said.into(), &serde_json::Value::Null));
+        for lang in [Lang::Hi, Lang::Bn, Lang::Te] {
+            let told = told(&problem, lang);
+            let detail = told["detail"].as_str().unwrap();
+            assert!(lang.reads(detail) && detail.contains("“status”"), "{detail}");
+            assert!(!detail.contains("none") && !detail.contains('('), "{detail}");
+            assert_eq!((&told["errors"][0]["detail"], &told["english"]), (&told["detail"], &said.into()));
+        }
+        // What is a code stands where it is said.
+        let code = told(&Problem::conflict("conflict.exists", "KOL-0001"), Lang::Te);
+        assert!(code["detail"].as_str().unwrap().ends_with("(KOL-0001)"), "{code}");
+        assert!(code["english"].is_null(), "{code}");
     }
 }

@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
+use super::unread::{no_json, unread};
 use crate::i18n::Texts;
 
 /// The query string of a request. A handler calls it after it has asked who
@@ -19,7 +20,7 @@ use crate::i18n::Texts;
 /// 400 `query.parameter`, naming what is wrong.
 pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let Query(value) = Query::<T>::try_from_uri(uri)
-        .map_err(|error| Problem::bad_request("query.parameter", told(error.body_text())))?;
+        .map_err(|error| unread(StatusCode::BAD_REQUEST, "query.parameter", told(error.body_text())))?;
     Ok(value)
 }
 
@@ -28,7 +29,7 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
 /// # Errors
 /// As [`query`].
 pub fn query_of<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Problem> {
-    let wrong = |error: String| Problem::bad_request("query.parameter", told(error));
+    let wrong = |error: String| unread(StatusCode::BAD_REQUEST, "query.parameter", told(error));
     let text = serde_urlencoded::to_string(pairs).map_err(|error| wrong(error.to_string()))?;
     serde_urlencoded::from_str(&text).map_err(|error| wrong(error.to_string()))
 }
@@ -45,7 +46,7 @@ pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
     let text = told(error.body_text());
     Err(match error.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""),
-        _ => Problem::bad_request("request.invalid", text),
+        _ => unread(StatusCode::BAD_REQUEST, "request.invalid", text),
     })
 }
 
@@ -81,10 +82,8 @@ pub fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
     let text = told(error.body_text());
     Err(match error {
         JsonRejection::MissingJsonContentType(_) => media_type("application/json"),
-        JsonRejection::JsonSyntaxError(_) => Problem::bad_request("request.malformed", text),
-        JsonRejection::JsonDataError(_) => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", text)
-        }
+        JsonRejection::JsonSyntaxError(_) => no_json(text),
+        JsonRejection::JsonDataError(_) => unread(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", text),
         error => match error.into_response().status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", "")

@@ -43,6 +43,8 @@ pub struct Inner {
     pub permissions: Vec<Permission>,
     /// Every kind of notice that there is, in the order in which people see them.
     pub kinds: Vec<Kind>,
+    /// Lists of which views are kept, beside those of masters.
+    pub views: Vec<&'static str>,
     /// Every kind of document that workflows are for.
     pub subjects: Subjects,
     /// Seals and opens sensitive fields.
@@ -111,6 +113,7 @@ impl AppState {
             features: Features::default(),
             permissions: Vec::new(),
             kinds: Vec::new(),
+            views: Vec::new(),
             subjects: Vec::new(),
             secrets: Secrets::none(),
             files: Files::none(),
@@ -151,6 +154,7 @@ pub struct Builder {
     features: Features,
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
+    views: Vec<&'static str>,
     subjects: Vec<&'static dyn Subject>,
     secrets: Secrets,
     files: Files,
@@ -183,6 +187,7 @@ impl Builder {
             self.features.declare(module);
             self.permissions.extend(&module.permissions);
             self.kinds.extend(&module.kinds);
+            self.views.extend(&module.views);
             self.searchers.extend(&module.searchers);
             self.commands.extend(module.commands.iter().cloned());
             self.subjects.extend(&module.subjects);
@@ -276,6 +281,7 @@ impl Builder {
                 features: self.features,
                 permissions: self.permissions,
                 kinds: self.kinds,
+                views: self.views,
                 subjects: Subjects::of(self.subjects),
                 masters: Arc::new(Engine::new(self.secrets.clone())),
                 secrets: self.secrets,

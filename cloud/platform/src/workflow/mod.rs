@@ -34,6 +34,7 @@ mod tell;
 mod tests;
 mod trigger_api;
 mod triggers;
+mod under_way;
 mod uses;
 mod vacancy;
 mod view;
@@ -57,6 +58,8 @@ pub use run::{Decision, Standing, Starting, cancel, complete, decide, resubmit, 
 pub use subject::{After, News, Outcome, Subject, Subjects};
 pub use tell::KINDS;
 pub use triggers::{Event, EventDocument, happened, hear};
+pub(crate) use under_way::under_way;
+pub use under_way::{UnderWay, Why};
 pub(crate) use uses::naming_role;
 
 /// See definitions, everybody's instances, and the report on times.

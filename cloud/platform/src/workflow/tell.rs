@@ -32,9 +32,9 @@ pub const SENT_BACK: Kind = Kind::mailed("workflow.sent_back");
 /// The reader's document was taken back by somebody else.
 pub const CANCELLED: Kind = Kind::shown("workflow.cancelled");
 /// Nobody can decide a stage.
-pub const NOBODY: Kind = Kind::mailed("workflow.nobody");
+pub const NOBODY: Kind = Kind::mailed("workflow.nobody").to_whom_may(MANAGE);
 /// Something did not start by itself.
-pub const NOT_STARTED: Kind = Kind::mailed("workflow.not_started");
+pub const NOT_STARTED: Kind = Kind::mailed("workflow.not_started").to_whom_may(MANAGE);
 /// Somebody decides for somebody else, for a time: told to both.
 pub const DELEGATED: Kind = Kind::own("workflow.delegated");
 /// Somebody decides for somebody else no more, before the time: told to both.

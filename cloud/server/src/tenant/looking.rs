@@ -1,6 +1,8 @@
 //! `cloud tenant list` and `show`, and `cloud migrate`.
 
+use chrono::{DateTime, Utc};
 use platform::db::Db;
+use platform::plans::{self, Stands};
 use platform::tenancy::{self, Tenant};
 
 use crate::commands::tenant;
@@ -42,6 +44,9 @@ pub(super) async fn show(db: &Db, code: &str) -> anyhow::Result<()> {
     if !tenant.status_reason.is_empty() {
         println!("because    {}", tenant.status_reason);
     }
+    for line in of_plan(&plans::stands(db, tenant.id).await?, Utc::now()) {
+        println!("{line}");
+    }
     println!("time zone  {}", tenant.time_zone);
     println!("language   {}", tenant.language);
     println!("currency   {}", tenant.currency);
@@ -57,6 +62,21 @@ pub(super) async fn show(db: &Db, code: &str) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Plan and trial, a line each.
+fn of_plan(stands: &Stands, now: DateTime<Utc>) -> Vec<String> {
+    let minute = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M").to_string();
+    let default = if stands.given { "" } else { ", the default one" };
+    let mut lines = vec![format!("plan       {}{default}", stands.plan)];
+    if let Some(at) = &stands.trial_ends_at {
+        let verb = if *at > now { "ends" } else { "ended" };
+        lines.push(format!("trial      {verb} {}", minute(at)));
+    }
+    if let Some(at) = &stands.erase_after {
+        lines.push(format!("erased     after {}", minute(at)));
+    }
+    lines
 }
 
 /// `cloud migrate`.
@@ -75,4 +95,29 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     }
     anyhow::ensure!(failing == 0, "{failing} databases are not up to date; their tenants are refused");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plan_and_trial_are_told() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let now = at("2026-11-10T10:00:00Z");
+        let stands = Stands { plan: "STANDARD".into(), given: false, trial_ends_at: None, erase_after: None };
+        assert_eq!(of_plan(&stands, now), ["plan       STANDARD, the default one"]);
+        let trial = Stands {
+            plan: "TRIAL".into(),
+            given: true,
+            trial_ends_at: Some(at("2026-12-01T18:30:00Z")),
+            erase_after: None,
+        };
+        assert_eq!(of_plan(&trial, now), ["plan       TRIAL", "trial      ends 2026-12-01 18:30"]);
+        let over = Stands { erase_after: Some(at("2026-12-31T18:30:00Z")), ..trial };
+        assert_eq!(
+            of_plan(&over, at("2026-12-02T00:00:00Z")),
+            ["plan       TRIAL", "trial      ended 2026-12-01 18:30", "erased     after 2026-12-31 18:30"]
+        );
+    }
 }

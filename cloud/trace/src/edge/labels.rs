@@ -24,7 +24,9 @@ pub async fn answer(tx: &mut Tx, tenant: Uuid, asker: Uuid, key: i64) -> Result<
         return Ok(None);
     };
     let mut events = store::label_events(tx, tenant, key).await?;
-    let void = corrections::void_of_keys(tx, &[key]).await?;
+    // Of these alone: a label may have many more.
+    let told: Vec<Uuid> = events.iter().map(|event| event.event_id).collect();
+    let void = corrections::void_among(tx, &told).await?;
     events.retain(|event| !void.contains(&event.event_id));
     let mut json = shape(key, &label, &events);
     match corrected {

@@ -140,7 +140,8 @@ async fn list(
     let filter = Filter { status, kind, plant, assigned_to };
     let cx = caller.at(&EXCEPTION_READ);
     service::asked_for(&state.db, &cx, &caller.texts, &filter).await?;
-    Ok(Json(service::list(&state.db, &cx, filter, after.as_deref(), limit.unwrap_or(100)).await?))
+    let may = caller.plants(&EXCEPTION_READ);
+    Ok(Json(service::list(&state.db, &cx, &may, filter, after.as_deref(), limit.unwrap_or(100)).await?))
 }
 
 async fn counts(State(state): State<AppState>, caller: Caller) -> Result<Json<ExceptionCounts>, Problem> {

@@ -22,6 +22,8 @@ pub use attached::KIND;
 use platform::i18n::{Lang, Sources};
 use platform::notify;
 
+use crate::rights::EXCEPTION_RESOLVE;
+
 /// The resolution of an exception that the system withdrew; pages say it in the
 /// reader's language.
 pub const WITHDRAWN: &str = "withdrawn: facts that came later agree";
@@ -35,9 +37,10 @@ pub const TOLD_AS_GAP: &str = "told as a gap of the hold";
 pub const FOUND_AGAIN: &str = "found again: a check still sees it";
 
 /// An exception was given to somebody to resolve.
-pub const ASSIGNED: notify::Kind = notify::Kind::mailed("exception.assigned").urgent();
+pub const ASSIGNED: notify::Kind =
+    notify::Kind::mailed("exception.assigned").urgent().to_whom_may(EXCEPTION_RESOLVE);
 /// Exceptions of a plant have been open for long; once a day, to whoever wants it.
-pub const OLD: notify::Kind = notify::Kind::shown("exception.old");
+pub const OLD: notify::Kind = notify::Kind::shown("exception.old").to_whom_may(EXCEPTION_RESOLVE);
 /// What people are told of exceptions.
 pub const NOTICES: &[notify::Kind] = &[ASSIGNED, OLD];
 

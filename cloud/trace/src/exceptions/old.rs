@@ -56,7 +56,7 @@ pub async fn tell(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<usize, Db
             let place = if plant.is_empty() { "–" } else { plant.as_str() };
             let notice = Notice::new(to, format!("/exceptions?plant={plant}"))
                 .at(at)
-                .with("count", count.to_string())
+                .counted("count", *count)
                 .with("plant", place);
             notify::tell(tx, &OLD, &notice, now).await?;
         }

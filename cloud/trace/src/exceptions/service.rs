@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
-use platform::ctx::Cx;
+use platform::ctx::{Cx, Plants};
 use platform::db::{Db, DbError, Tx};
 use platform::i18n::Texts;
 use platform::notify::{self, Notice, To};
@@ -41,13 +41,15 @@ const MOST_PEOPLE: usize = 500;
 pub const ME: &str = "me";
 
 /// A page of exceptions, newest first. An empty status means the open ones, or the
-/// assigned ones where a person is asked for.
+/// assigned ones where a person is asked for. `may` is where the caller sees them, of which `cx`
+/// may be the plant in focus alone: what other plants did is told as far as that goes.
 ///
 /// # Errors
 /// A parameter that is not what it should be; the database.
 pub async fn list(
     db: &Db,
     cx: &Cx,
+    may: &Plants,
     mut filter: Filter,
     after: Option<&str>,
     limit: usize,
@@ -84,6 +86,7 @@ pub async fn list(
         let next = rows.last().filter(|_| more).map(|row| place(row.opened_at, row.exception_id));
         with_holds(tx, &mut rows).await?;
         sides::fill(tx, tenant, &mut rows).await?;
+        sides::limit(&mut rows, may);
         Ok(ExceptionPage { exceptions: rows.into_iter().map(|row| view(tenant, row)).collect(), next })
     })
     .await
@@ -168,6 +171,7 @@ async fn detail(tx: &mut Tx, id: Uuid) -> Result<ExceptionDetail, Problem> {
     let mut row = store::find(tx, id).await.map_err(DbError::from)?.ok_or_else(Problem::not_found)?;
     with_holds(tx, std::slice::from_mut(&mut row)).await.map_err(DbError::from)?;
     sides::fill(tx, tenant, std::slice::from_mut(&mut row)).await.map_err(DbError::from)?;
+    sides::limit(std::slice::from_mut(&mut row), tx.plants());
     let steps = store::steps(tx, id).await.map_err(DbError::from)?;
     let choices = if row.status == "resolved" {
         Vec::new()

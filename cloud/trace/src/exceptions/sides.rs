@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use platform::ctx::Plants;
 use platform::db::Tx;
 use serde_json::{Map, Value, json};
 use uid::TenantCode;
@@ -42,6 +43,31 @@ pub(super) async fn fill(tx: &mut Tx, tenant: TenantCode, rows: &mut [Row]) -> R
         }
     }
     Ok(())
+}
+
+/// What other plants keep to themselves of what they did, as in the history of a unit
+/// ([`crate::explore::scope`]): how, where in the plant, by whom and with which documents.
+const KEPT: [&str; 5] = ["station", "operator", "overridden_by", "reason", "reference"];
+
+/// Takes that out of the sides that were told by plants at which one has no right. What happened,
+/// when, at which plant, and what it says of the unit stays: it is what disagrees. Pure.
+pub(super) fn limit(rows: &mut [Row], plants: &Plants) {
+    if plants.is_all() {
+        return;
+    }
+    for row in rows {
+        for side in SIDES.into_iter().chain(["event"]) {
+            let Some(Value::Object(side)) = row.detail.get_mut(side) else { continue };
+            if plants.has(side.get("plant").and_then(Value::as_str).unwrap_or_default()) {
+                continue;
+            }
+            for kept in KEPT {
+                if let Some(told) = side.get_mut(kept) {
+                    *told = Value::String(String::new());
+                }
+            }
+        }
+    }
 }
 
 /// The facts of an exception: on which side, where, and about which unit.
@@ -134,6 +160,41 @@ mod tests {
         let twice = row("uid.second_birth", json!({ "first": side, "second": { "agent": "x" } }));
         assert_eq!(places(&twice), [("first", at(3), 5)]);
         assert_eq!(places(&row("stream.gap", json!({ "first": 7, "last": 9 }))), []);
+    }
+
+    #[test]
+    fn of_another_plants_side_stage_time_plant_and_unit_are_told() {
+        let side = |plant: &str| {
+            json!({
+                "stage": "CONSUME", "occurred_at": "2025-01-15T10:30:00Z", "plant": plant, "item": "STEEL",
+                "quantity": "2", "unit": "kg", "whole": "UID-X", "seq": "7",
+                "station": "CELL-1", "operator": "P-1", "overridden_by": "P-2", "reason": "R", "reference": "PO-1",
+            })
+        };
+        let detail = json!({ "fact": side("KOL"), "against": side("VSK"), "hold": null });
+        let limited = |plants: &Plants| {
+            let mut rows = [row("uid.consumed_twice", detail.clone())];
+            limit(&mut rows, plants);
+            let [row] = rows;
+            row.detail
+        };
+        assert_eq!(limited(&Plants::All), detail);
+        assert_eq!(limited(&Plants::some(["KOL", "VSK"])), detail);
+        let told = limited(&Plants::some(["KOL"]));
+        assert_eq!(told["fact"], detail["fact"]);
+        assert_eq!(
+            told["against"],
+            json!({
+                "stage": "CONSUME", "occurred_at": "2025-01-15T10:30:00Z", "plant": "VSK", "item": "STEEL",
+                "quantity": "2", "unit": "kg", "whole": "UID-X", "seq": "7",
+                "station": "", "operator": "", "overridden_by": "", "reason": "", "reference": "",
+            })
+        );
+        // A side of which nothing is known has nothing to keep.
+        let mut rows =
+            [row("uid.second_birth", json!({ "first": { "seq": 3 }, "second": "x", "event": null }))];
+        limit(&mut rows, &Plants::some(["KOL"]));
+        assert_eq!(rows[0].detail, json!({ "first": { "seq": 3 }, "second": "x", "event": null }));
     }
 
     #[test]

@@ -254,6 +254,47 @@ async fn rights_at_plants_hold() {
 }
 
 #[tokio::test]
+async fn of_a_side_of_another_plant_no_people_places_and_documents_are_told() {
+    let mut site = Site::new().await;
+    let part = uid("KOL", "RM", 7);
+    site.say("KOL", event(Stage::Grn, "2025-02-01T08:00:00Z").mint(&part, Role::Subject, "STEEL"));
+    for (plant, at) in [("KOL", "2025-02-01T09:00:00Z"), ("VSK", "2025-02-01T10:00:00Z")] {
+        let mut used = event(Stage::Consume, at).part(&part, Role::Input);
+        used = used.document("prodorder", &format!("WO-{plant}"));
+        (used.station, used.operator_id) = (format!("CELL-{plant}"), format!("P-{plant}"));
+        site.say(plant, used);
+    }
+    site.settle().await;
+    let all = Web::at(&site, Plants::All).await;
+    let whole = only(&all, "uid.consumed_twice").await;
+    assert_eq!(whole["detail"]["against"]["operator"], "P-KOL", "{whole}");
+    assert_eq!(whole["detail"]["against"]["reference"], "WO-KOL");
+    let vsk = Web::at(&site, Plants::some(["VSK"])).await;
+    let path = format!("/api/v1/exceptions/{}", whole["exception_id"].as_str().unwrap());
+    for told in [only(&vsk, "uid.consumed_twice").await, vsk.get(&path).await] {
+        // Its own side whole; of the other what disagrees.
+        assert_eq!(told["detail"]["fact"], whole["detail"]["fact"]);
+        let other = &told["detail"]["against"];
+        for known in ["stage", "plant", "occurred_at", "item", "seq", "event_id"] {
+            assert_eq!(other[known], whole["detail"]["against"][known], "{known}");
+        }
+        for kept in ["station", "operator", "reference"] {
+            assert_eq!(other[kept], "", "{kept}");
+        }
+        assert!(!told.to_string().contains("-KOL\""), "{told}");
+    }
+    for path in ["/exceptions".to_owned(), path.replace("/api/v1", "")] {
+        let page = vsk.page(&path).await;
+        assert!(page.contains("CELL-VSK") && !page.contains("CELL-KOL"), "{path}: {page}");
+        assert!(!page.contains("P-KOL") && !page.contains("WO-KOL"), "{path}: {page}");
+        assert!(all.page(&path).await.contains("CELL-KOL"), "{path}");
+    }
+    // Both sides are for who has the right at both.
+    let both = Web::at(&site, Plants::some(["KOL", "VSK"])).await;
+    assert_eq!(both.get(&path).await["detail"], whole["detail"]);
+}
+
+#[tokio::test]
 async fn it_is_given_to_somebody_who_may_resolve_it() {
     let mut site = Site::new().await;
     used_twice(&mut site).await;

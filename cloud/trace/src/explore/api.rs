@@ -112,7 +112,8 @@ pub fn operations() -> Vec<Operation> {
             .fails(400, "hold.owner", "The owner is no person of the tenant.")
             .fails(404, "uid.unknown", "Nothing is known by this code.")
             .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
-            .fails(409, "scope.unfinished", "The scope is not whole."),
+            .fails(409, "scope.unfinished", "The scope is not whole.")
+            .fails(422, "hold.fields", "`lot` is the supplier's number of no lot, or of several."),
         Operation::post("/api/v1/holds/{id}/release", "releaseHold", "Releases a hold and tells the plants")
             .needs(&HOLD_RELEASE)
             .uuid("id")
@@ -137,6 +138,17 @@ impl From<TraceError> for Problem {
             error => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
                 let problem = Self::new(status, error.code(), error.to_string());
+                let problem = match &error {
+                    TraceError::Unknown(code) => {
+                        let code = code.clone();
+                        problem.told_by(move |texts| texts.t1("error-uid-unknown-of", "code", &code))
+                    }
+                    TraceError::Ambiguous { uids, .. } => {
+                        let uids = uids.join(", ");
+                        problem.told_by(move |texts| format!("{} {uids}", texts.t("error-uid-ambiguous")))
+                    }
+                    _ => problem,
+                };
                 match error.field() {
                     Some(field) => problem.field(field, error.to_string()),
                     None => problem,

@@ -1,5 +1,6 @@
 //! Holds, as people and programs place and see them.
 
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, DbError, Tx};
@@ -28,9 +29,9 @@ pub const STATUSES: [&str; 2] = ["placed", "released"];
 pub struct Wish {
     /// A UID or a code that stands for one.
     pub uid: String,
-    /// A lot id. With it go all lots of the same item, supplier and supplier's number, whenever
-    /// and wherever they come.
-    pub lot: Option<Uuid>,
+    /// A lot: its id, or the supplier's number. With it go all lots of the same item, supplier
+    /// and number, whenever and wherever they come.
+    pub lot: Option<String>,
     /// Not the UID alone: the whole lot of it, as with `lot`.
     pub whole_lot: bool,
     /// Of the deliveries of a supplier's lot the named one alone.
@@ -103,6 +104,9 @@ pub enum HoldingError {
     /// The hold itself.
     #[error(transparent)]
     Hold(#[from] HoldError),
+    /// The supplier's number is that of no lot, or of several; the key of the text that says it.
+    #[error("the supplier's number is that of no lot, or of several")]
+    Lot(&'static str),
     /// It is of a recall in force, which the caller did not name.
     #[error("the hold is of recall {0} in force: name that number to release it all the same")]
     OfRecall(String),
@@ -121,7 +125,11 @@ impl From<HoldingError> for Problem {
     fn from(error: HoldingError) -> Self {
         match error {
             HoldingError::Trace(error) => error.into(),
-            HoldingError::Elsewhere => Self::new(axum::http::StatusCode::FORBIDDEN, "hold.elsewhere", ""),
+            HoldingError::Elsewhere => Self::new(StatusCode::FORBIDDEN, "hold.elsewhere", ""),
+            HoldingError::Lot(key) => {
+                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "hold.fields", "");
+                problem.field_told_by("lot", error.to_string(), move |texts| texts.t(key))
+            }
             HoldingError::OfRecall(_) => {
                 let told = error.to_string();
                 Self::conflict("hold.of_recall", told.clone()).field("recall", told)
@@ -192,12 +200,8 @@ pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
         }
         return Ok(Scope::Scope { scope: kept, descendants });
     }
-    if let Some(lot) = wish.lot {
-        if let Some(plants) = plants
-            && !scope::lot_seen(tx, lot, &plants).await.map_err(TraceError::from)?
-        {
-            return Err(HoldError::Unknown.into());
-        }
+    if let Some(named) = wish.lot.as_deref().map(str::trim).filter(|named| !named.is_empty()) {
+        let lot = lot_named(tx, named, wish.delivery_only).await?;
         return Ok(Scope::Lot { lot, descendants, deliveries });
     }
     let key = resolve(tx, &wish.uid).await?.uid.key().get();
@@ -206,6 +210,33 @@ pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
     }
     let lot = store::lot_of(tx, key).await.map_err(TraceError::from)?.ok_or(HoldError::Unknown)?;
     Ok(Scope::Lot { lot, descendants, deliveries })
+}
+
+/// The lot of this id, or of this supplier's number: of its deliveries the first that is, or was,
+/// at a plant of the transaction.
+async fn lot_named(tx: &mut Tx, named: &str, delivery_only: bool) -> Result<Uuid, HoldingError> {
+    let plants = tx.plants().codes();
+    if let Ok(lot) = named.parse::<Uuid>() {
+        if let Some(plants) = plants
+            && !scope::lot_seen(tx, lot, &plants).await.map_err(TraceError::from)?
+        {
+            return Err(HoldError::Unknown.into());
+        }
+        return Ok(lot);
+    }
+    let lot = match store::lots_named(tx, named, delivery_only).await.map_err(TraceError::from)?.as_slice() {
+        [lot] => *lot,
+        [] => return Err(HoldingError::Lot("recalls-wrong-lot")),
+        _ => return Err(HoldingError::Lot("recalls-wrong-lots")),
+    };
+    let Some(plants) = plants else { return Ok(lot) };
+    let deliveries = if delivery_only { vec![lot] } else { holds::deliveries::all(tx, lot).await? };
+    for lot in deliveries {
+        if scope::lot_seen(tx, lot, &plants).await.map_err(TraceError::from)? {
+            return Ok(lot);
+        }
+    }
+    Err(HoldingError::Lot("recalls-wrong-lot"))
 }
 
 /// A release as it is asked for.

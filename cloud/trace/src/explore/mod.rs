@@ -27,6 +27,7 @@ pub mod stays;
 pub(crate) mod store;
 pub(crate) mod taken;
 pub mod text;
+pub(crate) mod timed;
 pub mod walk;
 
 #[cfg(test)]

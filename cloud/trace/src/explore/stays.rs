@@ -315,8 +315,7 @@ async fn stays(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<Stay>, Error> 
             at: row.occurred_at,
             plant: String::new(),
             quantity: None,
-            // What ended it is all the same to where it was.
-            returned: false,
+            returned: row.returned,
         });
     }
     Ok(pair(&turns))

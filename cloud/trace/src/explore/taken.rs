@@ -63,7 +63,9 @@ fn told(other: &str, direction: Direction, kind: i16, told: &[Told]) -> Vec<Take
     };
     let stays = story.stays.iter().chain(&story.again);
     let ended = stays.filter_map(|stay| Some(one(Some(stay.put_in), stay.taken_out?)));
-    ended.chain(story.unseen.iter().map(|&at| one(None, at))).collect()
+    // What came back was out by then: that says nothing about the package.
+    let unseen = story.unseen.iter().filter(|&&at| !turns[at].returned);
+    ended.chain(unseen.map(|&at| one(None, at))).collect()
 }
 
 /// Puts the amounts of open links right that something was taken out of unseen.

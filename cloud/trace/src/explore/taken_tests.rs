@@ -154,6 +154,85 @@ async fn that_it_was_packed_may_be_told_after_it_came_back() {
     assert_eq!(inside(&site, &package).await, std::slice::from_ref(&unit));
 }
 
+/// Packed at 1, back without the package at 3, booked out of it at 4 and packed there again at 5: in
+/// which orders these arrive, where KOL packs, VSK books, and who tells of the return.
+const ARRIVALS: [(&str, &str); 10] = [
+    ("VSK", "12RT"),
+    ("VSK", "1R2T"),
+    ("VSK", "1RT2"),
+    ("VSK", "R12T"),
+    ("VSK", "R1T2"),
+    ("VSK", "RT12"),
+    ("KOL", "1R2T"),
+    ("KOL", "1RT2"),
+    ("KOL", "1TR2"),
+    ("KOL", "T1R2"),
+];
+
+#[tokio::test]
+async fn what_is_packed_again_is_in_there_by_its_link_and_its_state_whatever_was_booked_before() {
+    let mut site = Site::new().await;
+    let settings = genealogy::Settings { wait: std::time::Duration::from_secs(60), ..Default::default() };
+    let genealogy = Genealogy::new(site.db.db.clone(), settings);
+    let package = uid("KOL", "PK", 1);
+    site.say("KOL", event(Stage::Commission, &clock(0)).mint(&package, Role::Subject, "THING"));
+    let inside = "select key::text from uid_registry where parent_key is not null order by key";
+    let (mut units, mut again, mut back, mut booked) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let text = |units: &[i64]| units.iter().map(i64::to_string).collect::<Vec<_>>().join(" ");
+    for (n, (returner, order)) in (1_u64..).zip(ARRIVALS) {
+        let unit = uid("KOL", "FG", n);
+        let minute = |after: i64| i64::try_from(n).unwrap() * 100 + after;
+        site.say("KOL", event(Stage::Commission, &clock(minute(0))).mint(&unit, Role::Subject, "THING"));
+        site.send("KOL").await;
+        for step in order.chars() {
+            let (agent, said) = match step {
+                '1' => ("KOL", packing(Action::Add, &unit, &package, minute(1))),
+                'R' => (returner, event(Stage::Return, &clock(minute(3))).part(&unit, Role::Subject)),
+                'T' => ("VSK", packing(Action::Delete, &unit, &package, minute(4))),
+                _ => ("KOL", packing(Action::Add, &unit, &package, minute(5))),
+            };
+            let id = site.say(agent, said);
+            match step {
+                'R' => back.push((returner, id)),
+                'T' => booked.push(id),
+                '2' => again.push(id),
+                _ => {}
+            }
+            site.send(agent).await;
+        }
+        site.settle().await;
+        units.push(key(&unit));
+        assert_eq!(by_both(&site, &genealogy, &package).await, units, "{returner} {order}");
+        assert_eq!(site.ask(inside).await, text(&units), "{returner} {order}");
+    }
+    // What was booked never was, and there is the return.
+    for id in booked {
+        site.say("VSK", event(Stage::Correct, &clock(5_000)).corrects(id));
+    }
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, units);
+    assert_eq!(site.ask(inside).await, text(&units));
+    // Nor was it packed again: it came back.
+    let never: Vec<Uuid> =
+        again.iter().map(|id| site.say("KOL", event(Stage::Correct, &clock(5_001)).corrects(*id))).collect();
+    site.settle().await;
+    assert!(by_both(&site, &genealogy, &package).await.is_empty());
+    assert_eq!(site.ask(inside).await, "");
+    // It was, after all; and then it never had come back.
+    for id in never {
+        site.say("KOL", event(Stage::Correct, &clock(5_002)).corrects(id));
+    }
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, units);
+    assert_eq!(site.ask(inside).await, text(&units));
+    for (agent, id) in back {
+        site.say(agent, event(Stage::Correct, &clock(5_003)).corrects(id));
+    }
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, units);
+    assert_eq!(site.ask(inside).await, text(&units));
+}
+
 /// A small generator, the same in each run.
 struct Dice(u64);
 
@@ -170,22 +249,25 @@ async fn the_database_folds_links_as_the_rule_does() {
     let contents: Vec<String> = (1..=12).map(|n| uid("KOL", "FG", n)).collect();
     let packages: Vec<String> = (1..=3).map(|n| uid("KOL", "PK", n)).collect();
     let mut dice = Dice(7);
-    // Who told an event, and what it was: plants correct their own.
-    let mut told: Vec<(&str, Uuid)> = Vec::new();
+    // Either plant corrects what it and the other told, and may be here before that.
+    let mut told: Vec<Uuid> = Vec::new();
     for step in 0..320 {
         let agent = if dice.roll(3) == 0 { "VSK" } else { "KOL" };
         // Clocks of the two plants differ, and neither is even.
         let minute = step + i64::try_from(dice.roll(30)).unwrap() - if agent == "VSK" { 40 } else { 0 };
         if !told.is_empty() && dice.roll(5) == 0 {
-            let (by, target) = told[usize::try_from(dice.roll(told.len() as u64)).unwrap()];
-            let id = site.say(by, event(Stage::Correct, &clock(minute)).corrects(target));
-            told.push((by, id));
+            let target = told[usize::try_from(dice.roll(told.len() as u64)).unwrap()];
+            told.push(site.say(agent, event(Stage::Correct, &clock(minute)).corrects(target)));
             continue;
         }
         let content = &contents[usize::try_from(dice.roll(12)).unwrap()];
         let package = &packages[usize::try_from(dice.roll(3)).unwrap()];
-        let action = if dice.roll(2) == 0 { Action::Add } else { Action::Delete };
-        told.push((agent, site.say(agent, packing(action, content, package, minute))));
+        let said = match dice.roll(5) {
+            0 | 1 => packing(Action::Add, content, package, minute),
+            2 | 3 => packing(Action::Delete, content, package, minute),
+            _ => event(Stage::Return, &clock(minute)).part(content, Role::Subject),
+        };
+        told.push(site.say(agent, said));
         if step % 40 == 0 {
             site.send(agent).await;
         }

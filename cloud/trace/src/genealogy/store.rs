@@ -46,7 +46,7 @@ pub async fn reach(
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
                               and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                    or (bool_or(effect = 2)
-                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                       and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                                 and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                        and app.link_open($1, walk.key, to_key, kind)))) as l
                    )
@@ -72,7 +72,7 @@ pub async fn reach(
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
                               and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                    or (bool_or(effect = 2)
-                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                       and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                                 and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                        and app.link_open($1, from_key, walk.key, kind)))) as l
                    )
@@ -116,7 +116,7 @@ pub async fn links_within(
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
                               and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                    or (bool_or(effect = 2)
-                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                       and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                                 and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                        and app.link_open($1, from_key, w.key, kind)))) l
                            on true
@@ -127,7 +127,7 @@ pub async fn links_within(
                        select from_key, kind,
                               sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                   or (bool_or(effect = 2)
-                                      and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                      and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                                and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                       and app.link_open($1, from_key, n.key, kind)) as open
                        from uid_links
@@ -136,7 +136,7 @@ pub async fn links_within(
                        having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
                           and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                or (bool_or(effect = 2)
-                                   and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                   and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                             and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                    and app.link_open($1, from_key, n.key, kind)))) l on true
                    limit $5"#,
@@ -164,7 +164,7 @@ pub async fn links_within(
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
                               and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                    or (bool_or(effect = 2)
-                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                       and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                                 and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                        and app.link_open($1, w.key, to_key, kind)))) l
                            on true
@@ -175,7 +175,7 @@ pub async fn links_within(
                        select to_key, kind,
                               sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                   or (bool_or(effect = 2)
-                                      and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                      and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                                and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                       and app.link_open($1, n.key, to_key, kind)) as open
                        from uid_links
@@ -184,7 +184,7 @@ pub async fn links_within(
                        having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
                           and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                                or (bool_or(effect = 2)
-                                   and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                   and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                             and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                                    and app.link_open($1, n.key, to_key, kind)))) l on true
                    limit $5"#,
@@ -218,9 +218,9 @@ pub struct Sum {
 /// Where a page of links ends.
 pub type Place = (i64, i64, i16);
 
-/// All links in their order after a place, at most `limit`. Where every taking-out has a
-/// greater number than every putting-in, none was told before one by its own agent, and as many
-/// takings-out answer them all: only of the others each turn is looked at.
+/// All links in their order after a place, at most `limit`. What went in once and came out once,
+/// with a greater number, is out: its agent did not tell that before. Only of the others each turn
+/// is looked at, since of several takings-out one may say again what a return said.
 pub async fn links_after(tx: &mut Tx, after: Place, limit: i64) -> Result<Vec<Sum>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
@@ -229,7 +229,7 @@ pub async fn links_after(tx: &mut Tx, after: Place, limit: i64) -> Result<Vec<Su
                   sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0 as "ever!",
                   sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                       or (bool_or(effect = 2)
-                          and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                          and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                    and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                           and app.link_open($1, from_key, to_key, kind)) as "open!"
            from uid_links
@@ -360,7 +360,7 @@ pub async fn links_among(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Sum>, Error> {
                   sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0 as "ever!",
                   sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                       or (bool_or(effect = 2)
-                          and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                          and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                    and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                           and app.link_open($1, from_key, to_key, kind)) as "open!"
            from uid_links

@@ -3,19 +3,25 @@
 //! A link's rows could be counted; but then something that was taken out without anybody
 //! having seen it put in would cancel what is really put in later. So each taking-out
 //! answers one putting-in, by the rule that the order of facts across agents is made of
-//! ([`passages`]): the earliest one that nothing has answered yet, whatever the clocks of
-//! two agents say, and never one that its own agent told after it. One that answers nothing
-//! is shown as what it is. Within an agent its sequence is the order: a clock that was put
-//! back goes on from where it had been. `app.link_open` is the same in SQL.
+//! ([`crate::explore::order::passages`]): the earliest one that nothing has answered yet,
+//! whatever the clocks of two agents say, and never one that its own agent told after it. One
+//! that answers nothing is shown as what it is. Within an agent its sequence is the order: a
+//! clock that was put back goes on from where it had been.
+//!
+//! A return answers only what was put in before it: nobody returns what is not there yet. It
+//! says by itself that the whole was left, so what is booked after it may be no more than that
+//! once more: a taking-out before which nothing is left to answer stands for such a return
+//! first, each for one, and leaves alone what is put in later. The fold of states comes to the
+//! same ([`crate::projection::fold`]), and `app.link_open` is the same in SQL.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use proto::v1::{Action, Stage};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::explore::order::{Node, Stamp, causal, passages};
+use crate::explore::order::{Node, Stamp, causal};
 
 /// A UID went into another or came out of it; no correction says that it never did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,61 +85,82 @@ pub fn fold(turns: &[Turn]) -> Story {
     let nodes: Vec<Node> = once
         .iter()
         .map(|&at| {
-            let clock = clocks.entry(turns[at].stamp.agent).or_insert(turns[at].at);
-            *clock = (*clock).max(turns[at].at);
-            node(&turns[at], *clock)
+            let turn = &turns[at];
+            let clock = clocks.get(&turn.stamp.agent).map_or(turn.at, |clock| turn.at.max(*clock));
+            // Whether one that answers nothing has a row or none, all others stay where they are.
+            if !turn.returned {
+                clocks.insert(turn.stamp.agent, clock);
+            }
+            node(turn, clock)
         })
         .collect();
+    let Answers { of, again } = answers(&nodes);
     let mut answered: Vec<Option<usize>> = vec![None; nodes.len()];
-    let mut answers: Vec<bool> = vec![false; nodes.len()];
-    for (put_in, taken_out) in passages(&nodes).pairs {
+    let mut seen: HashSet<usize> = again.iter().map(|(_, taken_out)| *taken_out).collect();
+    for (put_in, taken_out) in of {
         answered[put_in] = Some(once[taken_out]);
-        answers[taken_out] = true;
+        seen.insert(taken_out);
     }
     let mut story = Story::default();
     for index in causal(&nodes) {
         if turns[once[index]].into {
             story.stays.push(Stay { put_in: once[index], taken_out: answered[index] });
-        } else if !answers[index] {
+        } else if !seen.contains(&index) {
             story.unseen.push(once[index]);
         }
     }
-    said_again(&mut story, turns, &clocks_of(&once, &nodes));
+    let again = again.into_iter();
+    story.again =
+        again.map(|(put_in, out)| Stay { put_in: once[put_in], taken_out: Some(once[out]) }).collect();
     let agents: HashSet<Uuid> = nodes.iter().map(|node| node.stamp.agent).collect();
     let plain = story.stays.len() <= 1 && story.unseen.is_empty() && story.again.is_empty();
     story.by_clock = agents.len() > 1 && !plain;
     story
 }
 
-/// What the clock of each turn's agent had come to by then.
-fn clocks_of(once: &[usize], nodes: &[Node]) -> HashMap<usize, DateTime<Utc>> {
-    once.iter().zip(nodes).map(|(&at, node)| (at, node.occurred_at)).collect()
+/// Puttings-in and takings-out, by their places among the nodes.
+#[derive(Default)]
+struct Answers {
+    /// Which taking-out answers which putting-in.
+    of: Vec<(usize, usize)>,
+    /// Which one says again what a return said, and which putting-in that had answered.
+    again: Vec<(usize, usize)>,
 }
 
-/// Of takings-out that answer nothing, each return before one stands for one: the package was
-/// booked empty after what had been in it was back.
-fn said_again(story: &mut Story, turns: &[Turn], clocks: &HashMap<usize, DateTime<Utc>>) {
-    let rank = |at: usize| (clocks.get(&at), turns[at].stamp);
-    let before = |one: usize, other: usize| {
-        if turns[one].stamp.agent == turns[other].stamp.agent {
-            turns[one].stamp < turns[other].stamp
-        } else {
-            rank(one) < rank(other)
-        }
-    };
-    let ended = story.stays.iter().filter_map(|stay| Some((stay.put_in, stay.taken_out?)));
-    let mut returns: Vec<(usize, usize)> = ended.filter(|(_, out)| turns[*out].returned).collect();
-    for out in std::mem::take(&mut story.unseen) {
-        let first = returns.iter().position(|(_, back)| !turns[out].returned && before(*back, out));
-        match first.map(|first| returns.remove(first)) {
-            Some((put_in, _)) => story.again.push(Stay { put_in, taken_out: Some(out) }),
-            None => story.unseen.push(out),
+/// Which taking-out answers what: the earliest first, by the clocks of their agents.
+fn answers(nodes: &[Node]) -> Answers {
+    let rank = |index: usize| (nodes[index].occurred_at, nodes[index].stamp);
+    let mut order: Vec<usize> = (0..nodes.len()).collect();
+    order.sort_unstable_by_key(|&index| rank(index));
+    let goes_in = |index: &usize| nodes[*index].action == Action::Add;
+    let (mut open, taken_out): (Vec<usize>, Vec<usize>) = order.into_iter().partition(goes_in);
+    let mut found = Answers::default();
+    // What returns answered for which no taking-out was booked yet.
+    let mut returns: VecDeque<usize> = VecDeque::new();
+    for out in taken_out {
+        let returned = nodes[out].stage == Stage::Return;
+        let possible = |put_in: &usize| {
+            let (from, to) = (nodes[*put_in].stamp, nodes[out].stamp);
+            from.agent != to.agent || from < to
+        };
+        let first = open.iter().position(possible);
+        let fits = |at: &usize| rank(open[*at]) < rank(out) || (!returned && returns.is_empty());
+        if let Some(at) = first.filter(fits) {
+            let put_in = open.remove(at);
+            found.of.push((put_in, out));
+            if returned {
+                returns.push_back(put_in);
+            }
+        } else if !returned && let Some(put_in) = returns.pop_front() {
+            found.again.push((put_in, out));
         }
     }
+    found
 }
 
 /// A turn as the order of facts sees it: every one is about the same two UIDs.
 fn node(turn: &Turn, clock: DateTime<Utc>) -> Node {
+    let stage = if turn.returned { Stage::Return } else { Stage::Packing };
     let action = if turn.into { Action::Add } else { Action::Delete };
     Node {
         stamp: turn.stamp,
@@ -141,18 +168,21 @@ fn node(turn: &Turn, clock: DateTime<Utc>) -> Node {
         occurred_at: clock,
         plant: turn.plant.clone(),
         parent: Some(0),
-        ..Node::bare(turn.event_id, Stage::Packing, None)
+        ..Node::bare(turn.event_id, stage, None)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use std::sync::Arc;
 
     use chrono::TimeZone;
     use proptest::prelude::*;
+    use proto::v1::Role;
 
     use super::*;
+    use crate::projection::fact::{Fact, Part};
+    use crate::projection::fold::{Born, fold as fold_facts};
 
     fn turn(agent: u8, seq: i64, into: bool, minute: i64) -> Turn {
         Turn {
@@ -207,7 +237,6 @@ mod tests {
 
     #[test]
     fn a_taking_out_that_is_booked_after_a_return_was_not_unseen() {
-        let back = |agent, seq, minute| Turn { returned: true, ..turn(agent, seq, false, minute) };
         let turns = [turn(1, 1, true, 1), back(2, 1, 5), turn(1, 2, false, 9), turn(1, 3, false, 10)];
         let story = fold(&turns);
         assert_eq!(story.stays, [stay(0, Some(1))]);
@@ -239,6 +268,102 @@ mod tests {
             }
         }
         (stays, unseen)
+    }
+
+    fn back(agent: u8, seq: i64, minute: i64) -> Turn {
+        Turn { returned: true, ..turn(agent, seq, false, minute) }
+    }
+
+    #[test]
+    fn what_is_booked_after_a_return_leaves_alone_what_another_plant_puts_in_later() {
+        let first = [turn(1, 1, true, 1), back(2, 1, 3), turn(2, 2, false, 4), turn(1, 2, true, 5)];
+        let story = fold(&first);
+        assert_eq!(story.stays, [stay(0, Some(1)), stay(3, None)]);
+        assert_eq!((story.again, story.unseen), (vec![stay(0, Some(2))], vec![]));
+        // Once: the next one answers what was put in later, whatever the clocks say.
+        let mut second = first.to_vec();
+        second.push(turn(3, 1, false, 4));
+        assert_eq!(fold(&second).stays, [stay(0, Some(1)), stay(3, Some(4))]);
+        // Timed after the packing, it is the end of that.
+        let later = [turn(1, 1, true, 1), back(2, 1, 3), turn(2, 2, false, 6), turn(1, 2, true, 5)];
+        assert_eq!(fold(&later).stays, [stay(0, Some(1)), stay(3, Some(2))]);
+        // The return never was.
+        assert!(fold(&[first[0].clone(), first[2].clone(), first[3].clone()]).open());
+    }
+
+    #[test]
+    fn a_return_answers_nothing_that_is_put_in_later() {
+        let story = fold(&[turn(1, 1, true, 1), turn(1, 2, false, 2), back(2, 1, 3), turn(1, 3, true, 5)]);
+        assert_eq!(story.stays, [stay(0, Some(1)), stay(3, None)]);
+        assert_eq!((story.unseen, story.again.len()), (vec![2], 0));
+    }
+
+    /// What happens to a unit and its package where nobody errs: it goes in where it is out, and
+    /// comes out, or back without it, where it is in; what came back is booked at some time, once.
+    /// Of each turn the agent and the minutes since the one before; and whether it is in at last.
+    fn lives() -> impl Strategy<Value = (Vec<Turn>, bool)> {
+        prop::collection::vec((1_u8..=3, 0_u8..4, 1_i64..9), 0..14).prop_map(|told| {
+            let (mut turns, mut inside, mut unbooked, mut minute) = (Vec::new(), false, 0, 0);
+            for (seq, (agent, way, after)) in (1..).zip(told) {
+                minute += after;
+                match (way, inside) {
+                    (0, false) if unbooked > 0 => {
+                        unbooked -= 1;
+                        turns.push(turn(agent, seq, false, minute));
+                    }
+                    (1, true) => {
+                        (inside, unbooked) = (false, unbooked + 1);
+                        turns.push(back(agent, seq, minute));
+                    }
+                    (2, false) => turns.push(back(agent, seq, minute)),
+                    (_, into) => {
+                        inside = !into;
+                        turns.push(turn(agent, seq, inside, minute));
+                    }
+                }
+            }
+            (turns, inside)
+        })
+    }
+
+    /// Whether the unit's state has it in the package, and some of the turns never were.
+    fn by_state(turns: &[Turn], never: &[usize]) -> bool {
+        const UNIT: i64 = 1;
+        const PACKAGE: i64 = 2;
+        let part = |key: i64, role: Role| Part {
+            key,
+            role,
+            quantity: None,
+            unit: String::new(),
+            mint: false,
+            item: String::new(),
+            lot: None,
+        };
+        let mut facts: Vec<Arc<Fact>> = Vec::new();
+        for turn in turns {
+            let (stage, action) = match (turn.returned, turn.into) {
+                (true, _) => (Stage::Return, Action::Unspecified),
+                (false, true) => (Stage::Packing, Action::Add),
+                (false, false) => (Stage::Packing, Action::Delete),
+            };
+            let mut fact = Fact::new(turn.stamp, turn.event_id, stage, action, turn.at);
+            fact.plant.clone_from(&turn.plant);
+            fact.parts = if turn.returned {
+                vec![part(UNIT, Role::Subject)]
+            } else {
+                vec![part(PACKAGE, Role::Parent), part(UNIT, Role::Child)]
+            };
+            facts.push(Arc::new(fact.indexed()));
+        }
+        for (seq, &at) in (1_000_i64..).zip(never) {
+            let of = &turns[at];
+            let (stamp, id) = (Stamp { seq, ..of.stamp }, Uuid::from_u128(seq.unsigned_abs().into()));
+            let late = of.at + chrono::TimeDelta::days(1);
+            let mut fact = Fact::new(stamp, id, Stage::Correct, Action::Unspecified, late);
+            fact.corrects = Some(of.event_id);
+            facts.push(Arc::new(fact.indexed()));
+        }
+        fold_facts(UNIT, &Born::default(), &facts, &[]).state.parent == Some(PACKAGE)
     }
 
     fn turns(agents: u8) -> impl Strategy<Value = Vec<Turn>> {
@@ -275,6 +400,22 @@ mod tests {
                     prop_assert!(!possible(stay.put_in, out));
                 }
             }
+        }
+
+        #[test]
+        fn it_is_in_there_where_it_was_put_in_last((told, inside) in lives()) {
+            let story = fold(&told);
+            prop_assert_eq!((story.open(), by_state(&told, &[])), (inside, inside));
+            // What was booked after returns says nothing new, and need not have been said.
+            let again: Vec<usize> = story.again.iter().filter_map(|stay| stay.taken_out).collect();
+            let rest = told.iter().enumerate().filter(|(at, _)| !again.contains(at));
+            let rest: Vec<Turn> = rest.map(|(_, turn)| turn.clone()).collect();
+            prop_assert_eq!((fold(&rest).open(), by_state(&told, &again)), (inside, inside));
+            // A return that answers nothing has no part in it, and need not have a row.
+            let idle = story.unseen;
+            let rest = told.iter().enumerate().filter(|(at, turn)| !turn.returned || !idle.contains(at));
+            let rest: Vec<Turn> = rest.map(|(_, turn)| turn.clone()).collect();
+            prop_assert_eq!(fold(&rest).open(), inside);
         }
 
         #[test]

@@ -40,7 +40,12 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(400, "hold.unknown", "There is no such unit, lot or scope.")
             .fails(404, "uid.unknown", "Nothing is known by this code.")
             .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
-            .fails(409, "scope.unfinished", "The scope is not whole."),
+            .fails(409, "scope.unfinished", "The scope is not whole.")
+            .fails(
+                422,
+                "hold.fields",
+                "`lot` is the supplier's number of no lot, or of several.",
+            ),
             Operation::get(
                 "/api/v1/holds/{id}",
                 "getHold",

@@ -5,7 +5,7 @@ use proto::v1;
 
 use super::follow_tests::{Plants, follow_up, noon, place_it};
 use super::*;
-use crate::explore::holding::{self, Wish};
+use crate::explore::holding::{self, HoldingError, Wish};
 use crate::ingest::tests::{World, receipt, rm};
 use crate::testing::{Say, Site, event as said, uid};
 
@@ -174,6 +174,25 @@ async fn what_would_be_held_says_where_the_deliveries_are_and_tenants_are_apart(
     let found = view::preview(&site.db.db, &site.cx(), &genealogy, &one).await.unwrap();
     assert_eq!((found.members, found.all_deliveries, found.deliveries.len()), (1, false, 2));
 
+    // By the supplier's number, as a recall takes it.
+    let numbered = |number: &str, delivery_only| {
+        let lot = Some(format!(" {number} "));
+        Wish { uid: String::new(), lot, delivery_only, whole_lot: false, ..wish.clone() }
+    };
+    let seen = async |wish: Wish, cx: Cx| view::preview(&site.db.db, &cx, &genealogy, &wish).await;
+    let at = |plant: &str| site.cx().at(platform::ctx::Plants::some([plant]));
+    assert_eq!(seen(numbered("HEAT-77", false), site.cx()).await.unwrap().members, 2);
+    assert!(seen(numbered("HEAT-77", false), at("VSK")).await.is_ok(), "some of it came there");
+    let refused = async |wish, cx| match seen(wish, cx).await {
+        Err(HoldingError::Lot(key)) => key,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(numbered("HEAT-77", true), site.cx()).await, "recalls-wrong-lots");
+    assert_eq!(refused(numbered("HEAT-78", false), site.cx()).await, "recalls-wrong-lot");
+    assert_eq!(refused(numbered("HEAT-77", false), at("HYD")).await, "recalls-wrong-lot", "never there");
+    let given: Wish = serde_json::from_str("{\"lot\":null}").unwrap();
+    assert_eq!(given, Wish::default());
+
     let committed = crate::ingest::Committed::default();
     let office = (&committed, &genealogy);
     let held = holding::place(&site.db.db, &site.cx(), office, &wish, noon()).await.unwrap();
@@ -181,9 +200,9 @@ async fn what_would_be_held_says_where_the_deliveries_are_and_tenants_are_apart(
     let one = view::find(&site.db.db, &site.cx(), held.hold_id).await.unwrap();
     assert_eq!(one.lots, [delivery(1), delivery(2)]);
     assert_eq!(other.ask("select count(*)::text from hold_members").await, "0");
-    let theirs = Wish { uid: String::new(), lot: Some(delivery(3)), ..wish.clone() };
+    let theirs = Wish { uid: String::new(), lot: Some(delivery(3).to_string()), ..wish.clone() };
     let found = view::preview(&other.db.db, &other.cx(), &other.genealogy(), &theirs).await.unwrap();
     assert_eq!(found.deliveries.len(), 1, "nor do they see ours");
-    let foreign = Wish { uid: String::new(), lot: Some(delivery(1)), ..wish };
+    let foreign = Wish { uid: String::new(), lot: Some(delivery(1).to_string()), ..wish };
     assert!(view::preview(&other.db.db, &other.cx(), &other.genealogy(), &foreign).await.is_err());
 }

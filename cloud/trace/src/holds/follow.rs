@@ -273,7 +273,7 @@ pub(super) async fn grow(
             true => plants,
             false => super::store::plants(tx, tenant, &grown.joined).await?,
         };
-        let told = notice(hold_id, &hold.reason, grown.joined.len()).at(plants);
+        let told = notice(tx, hold_id, &hold.reason, grown.joined.len()).await?.at(plants);
         notify::tell(tx, &HOLD_GREW, &told, now).await?;
     }
     Ok(grown)
@@ -362,7 +362,7 @@ pub(super) async fn list(
     write::exceptions_joined(tx, &gaps).await?;
     for ((hold_id, class), (reason, plants, count)) in worst {
         let kind = if class == Class::Violated { &HOLD_VIOLATED } else { &HOLD_GAP };
-        let told = notice(hold_id, &reason, count).at(plants.into_iter().collect());
+        let told = notice(tx, hold_id, &reason, count).await?.at(plants.into_iter().collect());
         notify::tell(tx, kind, &told, now).await?;
     }
     Ok(fresh.len())

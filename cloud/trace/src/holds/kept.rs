@@ -113,7 +113,8 @@ pub async fn told(tx: &mut Tx, plant: &str, kept: &Kept, now: DateTime<Utc>) -> 
     };
     let plants = store::plants(tx, tenant, &keys).await?;
     audit::record_at(tx, &plants, entry).await?;
-    notify::tell(tx, &HOLD_GREW, &notice(hold_id, &hold.reason, keys.len()).at(plants), now).await?;
+    let notice = notice(tx, hold_id, &hold.reason, keys.len()).await?.at(plants);
+    notify::tell(tx, &HOLD_GREW, &notice, now).await?;
     let batch = tell(tx, Stage::Hold, hold_id, &format!("kept{part}"), &hold.reason, &keys, now).await?;
     told.publish(tx).await?;
     Ok(Answer::Placed(batch))

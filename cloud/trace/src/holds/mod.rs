@@ -38,7 +38,7 @@ pub mod view;
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
-use platform::i18n::{Lang, Sources};
+use platform::i18n::{Lang, Names, Sources};
 use platform::notify::{self, Kind, Notice, To};
 use platform::reference::{self, Row};
 use platform::web::Module;
@@ -59,15 +59,15 @@ pub use attached::KIND;
 pub use told::Told;
 
 /// A hold was placed in the office.
-pub const HOLD_PLACED: Kind = Kind::shown("hold.placed").urgent();
+pub const HOLD_PLACED: Kind = Kind::shown("hold.placed").urgent().to_whom_may(HOLD_READ);
 /// A hold was released in the office.
-pub const HOLD_RELEASED: Kind = Kind::shown("hold.released");
+pub const HOLD_RELEASED: Kind = Kind::shown("hold.released").to_whom_may(HOLD_READ);
 /// Units came under a hold after it was placed.
-pub const HOLD_GREW: Kind = Kind::shown("hold.grew");
+pub const HOLD_GREW: Kind = Kind::shown("hold.grew").to_whom_may(HOLD_READ);
 /// Held units were used before their plant had the hold.
-pub const HOLD_GAP: Kind = Kind::shown("hold.gap").urgent();
+pub const HOLD_GAP: Kind = Kind::shown("hold.gap").urgent().to_whom_may(HOLD_READ);
 /// Held units were used although their plant had the hold.
-pub const HOLD_VIOLATED: Kind = Kind::shown("hold.violated").urgent();
+pub const HOLD_VIOLATED: Kind = Kind::shown("hold.violated").urgent().to_whom_may(HOLD_READ);
 /// What people are told of holds.
 pub const KINDS: &[Kind] = &[HOLD_PLACED, HOLD_RELEASED, HOLD_GREW, HOLD_GAP, HOLD_VIOLATED];
 
@@ -354,7 +354,8 @@ async fn put(tx: &mut Tx, put: &Put<'_>, now: DateTime<Utc>) -> Result<Done, Hol
     };
     let plants = store::plants(tx, tenant, &keys).await?;
     audit::record_at(tx, &plants, entry).await?;
-    notify::tell(tx, &HOLD_PLACED, &notice(hold_id, reason, keys.len()).at(plants), now).await?;
+    let notice = notice(tx, hold_id, reason, keys.len()).await?.at(plants);
+    notify::tell(tx, &HOLD_PLACED, &notice, now).await?;
     let batch = tell(tx, Stage::Hold, hold_id, "", reason, &keys, now).await?;
     store::placed_with(tx, hold_id, batch.batch_id).await?;
     let parts: Vec<(Uuid, i32)> = (0..).zip(&rows).map(|(part, _)| (hold_id, part)).collect();
@@ -406,7 +407,8 @@ pub async fn release(
     }
     let plants = store::plants(tx, tenant, &keys).await?;
     audit::record_at(tx, &plants, entry).await?;
-    notify::tell(tx, &HOLD_RELEASED, &notice(hold_id, &hold.reason, keys.len()).at(plants), now).await?;
+    let notice = notice(tx, hold_id, &hold.reason, keys.len()).await?.at(plants);
+    notify::tell(tx, &HOLD_RELEASED, &notice, now).await?;
     let batch = tell(tx, Stage::Release, hold_id, "", reason, &keys, now).await?;
     // One of before rows were counted has as many as its labels take.
     let parts = hold.parts.max(i32::try_from(keys.len().div_ceil(PER_ROW)).unwrap_or(i32::MAX)).max(1);
@@ -425,11 +427,19 @@ pub async fn release(
     Ok(Done { hold_id, members: keys.len(), batch })
 }
 
-/// What those who see holds are told.
-fn notice(hold_id: Uuid, reason: &str, labels: usize) -> Notice {
-    Notice::new(To::Permission(HOLD_READ.code.to_owned()), format!("/holds/{hold_id}"))
-        .with("reason", reason)
-        .with("labels", labels.to_string())
+/// What those who see holds are told: of a reason on the tenant's list its words, in each
+/// reader's language or else in English. Other systems are told its code.
+async fn notice(tx: &mut Tx, hold_id: Uuid, reason: &str, labels: usize) -> Result<Notice, HoldError> {
+    let listed = crate::pages::store::reason_texts(tx, &[reason.to_owned()]).await?;
+    let texts = listed.into_iter().next().map(|(_, texts)| texts).unwrap_or_default();
+    let said = |lang: Lang| texts.get(lang.code())?.as_str().filter(|text| !text.is_empty());
+    let words: Names = Lang::ALL
+        .into_iter()
+        .filter_map(|lang| Some((lang, said(lang).or_else(|| said(Lang::En))?.to_owned())))
+        .collect();
+    Ok(Notice::new(To::Permission(HOLD_READ.code.to_owned()), format!("/holds/{hold_id}"))
+        .called("reason", reason, &words)
+        .counted("labels", labels))
 }
 
 pub(crate) use store::notes_insert;

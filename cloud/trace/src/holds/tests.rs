@@ -156,3 +156,33 @@ async fn a_reason_has_as_many_letters_in_every_script() {
     free(&words).await.expect("released");
     assert_eq!(world.count("select count(*) from holds where char_length(release_reason) > 150").await, 1);
 }
+
+#[tokio::test]
+async fn people_are_told_the_words_of_a_reason_and_other_systems_its_code() {
+    let world = World::new().await;
+    let mut journal = world.journal();
+    journal.push(receipt(rm(1)));
+    world.send(journal.all()).await.expect("stored");
+    let cx = Cx::new(world.source.tenant, "user:7");
+    let listed = "insert into reasons (tenant_id, reason, purpose, texts)
+                  values (app.tenant(), 'SUSPECT_LOT', 'hold', '{\"en\": \"Suspect lot\", \"te\": \"అనుమానిత లాట్\"}')";
+    let put = async |tx: &mut Tx| {
+        sqlx::query(listed).execute(tx.conn()).await?;
+        place(tx, &Genealogy::default(), &label(rm(1), false), "SUSPECT_LOT", Utc::now()).await
+    };
+    world.db.db.tx(&cx, put).await.expect("placed");
+    let told = "select concat_ws('|', v->>'reason', v->>'reason@en', v->>'reason@hi', v->>'reason@te', \
+                                 v->>'labels', v->>'labels@n') \
+                from (select body->'values' from outbox where kind = 'hold.placed') as t(v)";
+    assert_eq!(world.text(told).await, "SUSPECT_LOT|Suspect lot|Suspect lot|అనుమానిత లాట్|1|1");
+
+    let texts = platform::i18n::I18n::new().with_all(crate::pages::TEXTS).with_all(TEXTS);
+    let told = |lang, key: &str, labels: i64| {
+        texts.t(lang, key, &[("reason", "Suspect lot".into()), ("labels", labels.into())])
+    };
+    assert_eq!(told(Lang::En, "notice-hold-placed", 1), "A hold was placed: Suspect lot (1 label).");
+    let gap = "Used before the plant had the hold “Suspect lot”: ";
+    assert_eq!(told(Lang::En, "notice-hold-gap", 1), format!("{gap}once."));
+    assert_eq!(told(Lang::En, "notice-hold-gap", 3000), format!("{gap}3,000 times."));
+    assert_ne!(told(Lang::Te, "notice-hold-gap", 1), told(Lang::Te, "notice-hold-gap", 2));
+}

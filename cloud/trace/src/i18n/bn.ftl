@@ -127,6 +127,7 @@ trace-old-epoch = আগের পর্ব
 trace-new-epoch = এখনকার পর্ব
 trace-side-fact = যা এটি দেখায়
 trace-side-against = যার সঙ্গে মেলে না
+trace-side-missing = যা এখনও নেই
 trace-side-session = যার অধিবেশনে
 trace-both-sides = দুই পক্ষ
 trace-document = নথি
@@ -222,6 +223,7 @@ error-query-changed = আপনি পাতা ধরে পড়ার সম
 error-query-empty = কিছু চাওয়া হয়নি।
 error-uid-foreign = এই UID অন্য প্রতিষ্ঠানের।
 error-uid-unknown = এ সম্পর্কে কিছু জানা নেই।
+error-uid-unknown-of = “{ $code }” সম্পর্কে কিছু জানা নেই।
 error-uid-ambiguous = এই কোডে একাধিক UID আছে।
 error-uid-checksum = শেষ দুটি অক্ষর মেলে না: টাইপে ভুল?
 error-uid-prefix = UID শুরু হয় UID দিয়ে।
@@ -233,12 +235,19 @@ error-uid-length = UID-র জন্য এটি খুব ছোট বা ব
 error-uid-shape = এতে UID-র ছয়টি অংশ নেই।
 error-uid-key = এটি UID নয়।
 error-tenant-unknown = প্রতিষ্ঠানটি জানা নেই।
+error-hold-fields = কিছু ঘর ঠিক নেই।
 error-hold-unknown = যা স্থগিত করতে চান তা জানা নেই।
 error-hold-reason = ২০০ অক্ষরের মধ্যে কারণ দিন।
 error-hold-too_many = একটি স্থগিতাদেশের জন্য UID বেশি।
 error-hold-released = এই স্থগিতাদেশ আগেই তোলা হয়েছে।
-notice-hold-placed = হোল্ড বসানো হয়েছে: { $reason } ({ $labels }টি লেবেল)।
-notice-hold-released = হোল্ড তোলা হয়েছে: { $reason } ({ $labels }টি লেবেল)।
+notice-hold-placed = হোল্ড বসানো হয়েছে: { $reason } ({ $labels ->
+    [one] { $labels }টি লেবেল
+   *[other] { $labels }টি লেবেল
+})।
+notice-hold-released = হোল্ড তোলা হয়েছে: { $reason } ({ $labels ->
+    [one] { $labels }টি লেবেল
+   *[other] { $labels }টি লেবেল
+})।
 notice-kind-hold-placed = হোল্ড বসানো হয়েছে
 notice-kind-hold-released = হোল্ড তোলা হয়েছে
 search-units = একক ও লট

@@ -133,6 +133,7 @@ trace-old-epoch = Epoch before
 trace-new-epoch = Epoch now
 trace-side-fact = What shows it
 trace-side-against = What it disagrees with
+trace-side-missing = What is missing
 trace-side-session = In the session of
 trace-both-sides = Both sides
 trace-document = Document
@@ -228,6 +229,7 @@ error-query-changed = The genealogy changed while you read it page by page. Begi
 error-query-empty = Nothing was asked for.
 error-uid-foreign = This UID belongs to another organisation.
 error-uid-unknown = Nothing is known of it.
+error-uid-unknown-of = Nothing is known of “{ $code }”.
 error-uid-ambiguous = Several UIDs carry this code.
 error-uid-checksum = The last two characters do not match: mistyped?
 error-uid-prefix = A UID begins with UID.
@@ -239,12 +241,19 @@ error-uid-length = This is too short or too long for a UID.
 error-uid-shape = This does not have the six parts of a UID.
 error-uid-key = This is no UID.
 error-tenant-unknown = The organisation is not known.
+error-hold-fields = Some fields are not right.
 error-hold-unknown = Nothing is known of what is to be held.
 error-hold-reason = A reason of up to 200 characters is needed.
 error-hold-too_many = These are too many UIDs for one hold.
 error-hold-released = This hold was released already.
-notice-hold-placed = A hold was placed: { $reason } ({ $labels } labels).
-notice-hold-released = A hold was released: { $reason } ({ $labels } labels).
+notice-hold-placed = A hold was placed: { $reason } ({ $labels ->
+    [one] { $labels } label
+   *[other] { $labels } labels
+}).
+notice-hold-released = A hold was released: { $reason } ({ $labels ->
+    [one] { $labels } label
+   *[other] { $labels } labels
+}).
 notice-kind-hold-placed = A hold was placed
 notice-kind-hold-released = A hold was released
 search-units = Units and lots

@@ -130,6 +130,7 @@ trace-old-epoch = पहले का युग
 trace-new-epoch = अब का युग
 trace-side-fact = जो यह दिखाता है
 trace-side-against = जिससे यह मेल नहीं खाता
+trace-side-missing = जिसकी कमी है
 trace-side-session = किसके सत्र में
 trace-both-sides = दोनों पक्ष
 trace-document = दस्तावेज़
@@ -225,6 +226,7 @@ error-query-changed = आप पन्ना-दर-पन्ना पढ़ �
 error-query-empty = कुछ पूछा नहीं गया।
 error-uid-foreign = यह UID किसी अन्य संस्था की है।
 error-uid-unknown = इसके बारे में कुछ ज्ञात नहीं।
+error-uid-unknown-of = “{ $code }” के बारे में कुछ ज्ञात नहीं।
 error-uid-ambiguous = इस कोड की कई UID हैं।
 error-uid-checksum = अंतिम दो अक्षर मेल नहीं खाते: टाइपिंग में भूल?
 error-uid-prefix = UID, UID से शुरू होती है।
@@ -236,12 +238,19 @@ error-uid-length = यह UID के लिए बहुत छोटा या 
 error-uid-shape = इसमें UID के छह भाग नहीं हैं।
 error-uid-key = यह UID नहीं है।
 error-tenant-unknown = संस्था ज्ञात नहीं है।
+error-hold-fields = कुछ क्षेत्र ठीक नहीं हैं।
 error-hold-unknown = जिसे रोकना है, उसके बारे में कुछ ज्ञात नहीं।
 error-hold-reason = 200 अक्षरों तक का कारण चाहिए।
 error-hold-too_many = एक रोक के लिए UID बहुत अधिक हैं।
 error-hold-released = यह रोक पहले ही हटाई जा चुकी है।
-notice-hold-placed = रोक लगाई गई: { $reason } ({ $labels } लेबल)।
-notice-hold-released = रोक हटाई गई: { $reason } ({ $labels } लेबल)।
+notice-hold-placed = रोक लगाई गई: { $reason } ({ $labels ->
+    [one] { $labels } लेबल
+   *[other] { $labels } लेबल
+})।
+notice-hold-released = रोक हटाई गई: { $reason } ({ $labels ->
+    [one] { $labels } लेबल
+   *[other] { $labels } लेबल
+})।
 notice-kind-hold-placed = रोक लगाई गई
 notice-kind-hold-released = रोक हटाई गई
 search-units = इकाइयाँ और लॉट

@@ -130,6 +130,7 @@ trace-old-epoch = ముందటి యుగం
 trace-new-epoch = ఇప్పటి యుగం
 trace-side-fact = దీన్ని చూపేది
 trace-side-against = దేనితో సరిపోలడం లేదు
+trace-side-missing = ఇంకా లేనిది
 trace-side-session = ఎవరి సెషన్‌లో
 trace-both-sides = రెండు వైపులు
 trace-document = పత్రం
@@ -225,6 +226,7 @@ error-query-changed = మీరు పేజీలవారీగా చదు�
 error-query-empty = ఏమీ అడగలేదు.
 error-uid-foreign = ఈ UID మరో సంస్థది.
 error-uid-unknown = దీని గురించి ఏమీ తెలియదు.
+error-uid-unknown-of = “{ $code }” గురించి ఏమీ తెలియదు.
 error-uid-ambiguous = ఈ కోడ్‌తో అనేక UIDలు ఉన్నాయి.
 error-uid-checksum = చివరి రెండు అక్షరాలు సరిపోలడం లేదు: తప్పుగా టైప్ చేశారా?
 error-uid-prefix = UID, UIDతో మొదలవుతుంది.
@@ -236,12 +238,19 @@ error-uid-length = UIDకి ఇది చాలా చిన్నది లే
 error-uid-shape = ఇందులో UID ఆరు భాగాలు లేవు.
 error-uid-key = ఇది UID కాదు.
 error-tenant-unknown = సంస్థ తెలియదు.
+error-hold-fields = కొన్ని గడులు సరిగా లేవు.
 error-hold-unknown = నిలపవలసిన దాని గురించి ఏమీ తెలియదు.
 error-hold-reason = 200 అక్షరాల లోపు కారణం కావాలి.
 error-hold-too_many = ఒక నిలుపుదలకు UIDలు చాలా ఎక్కువ.
 error-hold-released = ఈ నిలుపుదల ఇప్పటికే తీసివేయబడింది.
-notice-hold-placed = హోల్డ్ పెట్టారు: { $reason } ({ $labels } లేబుళ్లు).
-notice-hold-released = హోల్డ్ తీశారు: { $reason } ({ $labels } లేబుళ్లు).
+notice-hold-placed = హోల్డ్ పెట్టారు: { $reason } ({ $labels ->
+    [one] { $labels } లేబుల్
+   *[other] { $labels } లేబుళ్లు
+}).
+notice-hold-released = హోల్డ్ తీశారు: { $reason } ({ $labels ->
+    [one] { $labels } లేబుల్
+   *[other] { $labels } లేబుళ్లు
+}).
 notice-kind-hold-placed = హోల్డ్ పెట్టారు
 notice-kind-hold-released = హోల్డ్ తీశారు
 search-units = యూనిట్లు, లాట్‌లు

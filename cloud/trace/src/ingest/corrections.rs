@@ -1,6 +1,7 @@
 //! What a correction does to links: adds the rows that undo those of the event
 //! it corrects, or puts them back when it corrects a correction.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use platform::db::Tx;
@@ -44,8 +45,9 @@ pub fn undone(event: Uuid, corrections: &[(Uuid, Uuid)]) -> bool {
 
 /// What a correction makes of the links.
 enum Effect {
-    /// These rows are added.
-    Rows(Vec<LinkRow>),
+    /// It adds these rows, each with the place of the link that it undoes or puts back among those
+    /// of the event; and that event, which may never have been by now, or have been after all.
+    Rows(Vec<(i16, LinkRow)>, Option<Relative>),
     /// What it corrects has not come.
     Unknown,
     /// More corrections hang together than are looked at.
@@ -55,11 +57,22 @@ enum Effect {
 /// A correction with what it makes of the links.
 struct Applied {
     by: Relative,
-    rows: Vec<LinkRow>,
+    rows: Vec<(i16, LinkRow)>,
 }
 
+/// A link that an event made.
+struct Corrected {
+    link: LinkRow,
+    /// How often the corrections of the event undo it, less how often they put it back.
+    times: i32,
+}
+
+/// The links of the events that are corrected here, each looked up once.
+type Roots = HashMap<(Uuid, i32, i64), Vec<Corrected>>;
+
 /// Applies the corrections among `events`, which are stored already with all
-/// their rows, and those that waited for one of them.
+/// their rows, and those that waited for one of them. Answers the events that they are about, which
+/// may never have been by now, or have been after all.
 ///
 /// # Errors
 /// Those of the database.
@@ -68,10 +81,11 @@ pub async fn apply(
     stream: Stream,
     events: &[Decoded],
     findings: &mut Vec<Finding>,
-) -> Result<(), sqlx::Error> {
-    let mut made = Vec::new();
+) -> Result<Vec<Relative>, sqlx::Error> {
+    let (mut made, mut judged) = (Vec::new(), Vec::new());
     let own: Vec<&Decoded> = events.iter().filter(|e| e.event.corrects.is_some()).collect();
     let mut tangled: HashSet<Uuid> = HashSet::new();
+    let mut roots = Roots::new();
     let mut pending: HashSet<Uuid> = own.iter().map(|e| e.event.event_id).collect();
     for event in own {
         pending.remove(&event.event.event_id);
@@ -89,10 +103,13 @@ pub async fn apply(
         let effect = if tangled.contains(&corrects) {
             Effect::Tangled
         } else {
-            rows_of(tx, stream.tenant, by, &pending).await?
+            rows_of(tx, stream.tenant, by, &pending, &mut roots).await?
         };
         match effect {
-            Effect::Rows(rows) => made.push(Applied { by, rows }),
+            Effect::Rows(rows, root) => {
+                made.push(Applied { by, rows });
+                judged.extend(root);
+            }
             Effect::Unknown => {
                 findings.push(Finding::correct_unknown(stream, &event.event.plant, event.seq, corrects));
             }
@@ -104,43 +121,47 @@ pub async fn apply(
         }
     }
     let ids: Vec<Uuid> = events.iter().map(|e| e.event.event_id).filter(|id| !id.is_nil()).collect();
-    let mut waiting = Vec::new();
+    let none = HashSet::new();
     for one in all::findings::waiting_corrections(tx, stream.tenant, &ids).await? {
         let theirs = Stream { agent_id: one.agent_id, epoch: one.epoch, ..stream };
-        if let Some(by) = store::event_at(tx, theirs, one.seq).await? {
-            waiting.push((one.exception_id, by));
-        }
-    }
-    // One after the other: of two that waited for one event the first undoes it.
-    let mut later: HashSet<Uuid> = waiting.iter().map(|(_, by)| by.event_id).collect();
-    for (exception, by) in waiting {
-        later.remove(&by.event_id);
-        if let Effect::Rows(rows) = rows_of(tx, stream.tenant, by, &later).await? {
+        let Some(by) = store::event_at(tx, theirs, one.seq).await? else {
+            continue;
+        };
+        if let Effect::Rows(rows, root) = rows_of(tx, stream.tenant, by, &none, &mut roots).await? {
             made.push(Applied { by, rows });
-            all::findings::resolve(tx, stream.tenant, exception, "the corrected event has come").await?;
+            judged.extend(root);
+            let how = "the corrected event has come";
+            all::findings::resolve(tx, stream.tenant, one.exception_id, how).await?;
         }
     }
     let rows = made
         .iter()
         .flat_map(|applied| {
-            applied.rows.iter().take(MAX_LINKS).enumerate().map(move |(i, link)| LinkOf {
+            applied.rows.iter().map(move |(ordinal, link)| LinkOf {
                 stream: Stream { agent_id: applied.by.agent_id, epoch: applied.by.epoch, ..stream },
                 seq: applied.by.seq,
-                ordinal: i as i16,
+                ordinal: *ordinal,
                 occurred_at: applied.by.occurred_at,
                 link,
             })
         })
         .collect();
-    all::events::links_insert(tx, rows).await
+    all::events::links_insert(tx, rows).await?;
+    Ok(judged)
 }
 
 /// What a correction does. `later` are corrections that are stored but come after this one.
+///
+/// It follows from all that is known, in whichever order that came: together the corrections of an
+/// event undo each of its links once where it never was, and else not at all. What is lacking to
+/// that, or too much, this one makes up for. Often that is nothing: what it says may have been taken
+/// back already, since a correction of a correction may come before that one.
 async fn rows_of(
     tx: &mut Tx,
     tenant: Uuid,
     by: Relative,
     later: &HashSet<Uuid>,
+    roots: &mut Roots,
 ) -> Result<Effect, sqlx::Error> {
     let Some(target) = by.corrects else {
         return Ok(Effect::Unknown);
@@ -149,44 +170,83 @@ async fn rows_of(
     if family.len() > MAX_FAMILY {
         return Ok(Effect::Tangled);
     }
-    // Go up from the target to the event that is no correction.
-    let mut root = None;
-    let mut at = target;
-    for _ in 0..64 {
-        let Some(relative) = family.iter().find(|r| r.event_id == at) else {
-            return Ok(Effect::Unknown);
-        };
-        match relative.corrects {
-            Some(next) => at = next,
-            None => {
-                root = Some(*relative);
-                break;
-            }
-        }
+    if !family.iter().any(|r| r.event_id == target) {
+        return Ok(Effect::Unknown);
     }
-    let Some(root) = root else {
-        return Ok(Effect::Rows(Vec::new()));
-    }; // a cycle
-    let others: Vec<(Uuid, Uuid)> = family
+    // Up from the target to the event that is no correction. Where one on the way has not come,
+    // the one that waits for it has all of them judged when it does; and a circle has none.
+    let Some(root) = root(&family, target) else {
+        return Ok(Effect::Rows(Vec::new(), None));
+    };
+    let corrections: Vec<(Uuid, Uuid)> = family
         .iter()
-        .filter(|r| r.event_id != by.event_id && !later.contains(&r.event_id))
+        .filter(|r| !later.contains(&r.event_id))
         .filter_map(|r| Some((r.event_id, r.corrects?)))
         .collect();
-    let before = undone(root.event_id, &others);
-    let mut with = others;
-    with.push((by.event_id, target));
-    let after = undone(root.event_id, &with);
-    if before == after {
-        return Ok(Effect::Rows(Vec::new()));
-    }
-    let stream = Stream { tenant, agent_id: root.agent_id, epoch: root.epoch };
-    let mut rows = store::links_of(tx, stream, root.seq).await?;
-    if after {
-        for row in &mut rows {
-            row.effect = inverse(row.effect);
+    let wanted = i32::from(undone(root.event_id, &corrections));
+    let links = match roots.entry((root.agent_id, root.epoch, root.seq)) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => place.insert(corrected(tx, tenant, root, by, &family).await?),
+    };
+    let rows =
+        (0..).zip(links).filter_map(|(ordinal, known)| known.towards(wanted).map(|row| (ordinal, row)));
+    Ok(Effect::Rows(rows.collect(), Some(root)))
+}
+
+/// The event that is no correction above this one, where all between them have come. Pure.
+fn root(family: &[Relative], from: Uuid) -> Option<Relative> {
+    let mut at = from;
+    for _ in 0..64 {
+        let relative = family.iter().find(|r| r.event_id == at)?;
+        match relative.corrects {
+            Some(next) => at = next,
+            None => return Some(*relative),
         }
     }
-    Ok(Effect::Rows(rows))
+    None
+}
+
+/// The links of an event, and how often its corrections but `by` undo each.
+async fn corrected(
+    tx: &mut Tx,
+    tenant: Uuid,
+    root: Relative,
+    by: Relative,
+    family: &[Relative],
+) -> Result<Vec<Corrected>, sqlx::Error> {
+    let stream = Stream { tenant, agent_id: root.agent_id, epoch: root.epoch };
+    let mut links = store::links_of(tx, stream, root.seq).await?;
+    links.truncate(MAX_LINKS);
+    let others: Vec<Relative> =
+        family.iter().filter(|r| r.corrects.is_some() && **r != by).copied().collect();
+    let made =
+        if others.is_empty() { Vec::new() } else { store::made_of(tx, tenant, &links, &others).await? };
+    let mut times: HashMap<(i64, i64, i16, i16), i32> = HashMap::new();
+    for one in made {
+        *times.entry((one.from_key, one.to_key, one.kind, one.effect)).or_default() += 1;
+    }
+    let of = |link: &LinkRow, effect: i16| {
+        times.get(&(link.from_key, link.to_key, link.kind, effect)).copied().unwrap_or_default()
+    };
+    let counted = links.into_iter().map(|link| {
+        let times = of(&link, inverse(link.effect)) - of(&link, link.effect);
+        Corrected { link, times }
+    });
+    Ok(counted.collect())
+}
+
+impl Corrected {
+    /// The row that brings it nearer to being undone so often, if it is not.
+    fn towards(&mut self, wanted: i32) -> Option<LinkRow> {
+        let step = (wanted - self.times).signum();
+        self.times += step;
+        let effect = match step {
+            0 => return None,
+            1 => inverse(self.link.effect),
+            _ => self.link.effect,
+        };
+        Some(LinkRow { effect, ..self.link.clone() })
+    }
 }
 
 #[cfg(test)]
@@ -203,6 +263,36 @@ mod tests {
         assert!(undone(e, &[(a, e), (b, e), (c, a)]), "the other still stands");
         assert!(undone(e, &[(a, e), (c, a), (d, c)]));
         assert!(!undone(a, &[(a, b), (b, a)]), "a cycle ends");
+    }
+
+    #[test]
+    fn a_link_is_undone_once_or_not_at_all() {
+        let link = LinkRow { from_key: 1, to_key: 2, kind: 2, effect: 1, quantity: None, unit: "pcs".into() };
+        let mut known = Corrected { link, times: 0 };
+        let mut towards = |wanted| known.towards(wanted).map(|row| row.effect);
+        assert_eq!(
+            [towards(0), towards(1), towards(1), towards(0), towards(0)],
+            [None, Some(3), None, Some(1), None]
+        );
+        known.times = -1;
+        assert_eq!(known.towards(0).map(|row| row.effect), Some(3), "what was put back once too often");
+    }
+
+    #[test]
+    fn what_is_above_a_correction_is_found_when_all_between_have_come() {
+        let relative = |id: u128, corrects: Option<u128>| Relative {
+            event_id: Uuid::from_u128(id),
+            corrects: corrects.map(Uuid::from_u128),
+            agent_id: Uuid::nil(),
+            epoch: 1,
+            seq: 1,
+            occurred_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        let all = [relative(1, None), relative(2, Some(1)), relative(3, Some(2))];
+        let of = |family: &[Relative], id| root(family, Uuid::from_u128(id)).map(|found| found.event_id);
+        assert_eq!(of(&all, 3), Some(Uuid::from_u128(1)));
+        assert_eq!(of(&all[1..], 3), None, "it has not come");
+        assert_eq!(of(&[relative(1, Some(2)), relative(2, Some(1))], 2), None, "a circle");
     }
 
     #[test]

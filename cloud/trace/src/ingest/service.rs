@@ -370,8 +370,8 @@ pub(super) async fn write(
         })
         .collect();
     store::events::links_insert(tx, links).await?;
-    returned::apply(tx, stream, events).await?;
-    corrections::apply(tx, stream, events, findings).await?;
+    let judged = corrections::apply(tx, stream, events, findings).await?;
+    returned::apply(tx, stream, events, &judged).await?;
     for event in events {
         findings.extend(Finding::defects(stream, &event.event.plant, event));
         findings.extend(Finding::late(stream, event));

@@ -77,7 +77,10 @@ pub(super) fn sides(
     who: &dyn Fn(&str) -> String,
 ) -> Vec<Side> {
     let said = |plant: &str, side: &Value| rows(texts, (zones, words), plant, side);
-    let own = Side { title: String::new(), href: None, rows: said(plant, detail) };
+    // A fact that waits for another: what has not come yet is the other side.
+    let waits = detail.get("waits_for").is_some();
+    let title = if waits { texts.t("trace-side-missing") } else { String::new() };
+    let own = Side { title, href: None, rows: said(plant, detail) };
     let others = SIDES.iter().filter_map(|(key, title)| {
         let side = detail.get(key).filter(|side| side.is_object())?;
         let plant = side.get("plant").and_then(Value::as_str).unwrap_or(plant);
@@ -216,6 +219,10 @@ mod tests {
         assert!(!problem.rows[0].1.contains("columns say") && problem.rows[0].1 != "columns", "{problem:?}");
         assert!(event.rows.contains(&("Agent".into(), "KOL-1".into())), "{event:?}");
         assert!(differs.rows[0].0 == "outcome" && differs.rows[0].1.contains('2'), "{differs:?}");
+        let waits = json!({ "waits_for": "birth", "fact": { "stage": "DISPATCH" } });
+        let told = sides(&Texts::new(all.clone(), Lang::En), (&zones, &words), "", &waits, &str::to_owned);
+        let titles: Vec<&str> = told.iter().map(|side| side.title.as_str()).collect();
+        assert_eq!(titles, ["What is missing", "What shows it"]);
         let held = json!({ "hold": { "hold_id": "H", "reason": "crack", "placed_by": "user:1" } });
         let told = sides(&Texts::new(all.clone(), Lang::En), (&zones, &words), "", &held, &|_| "Asha".into());
         assert_eq!(told[0].href.as_deref(), Some("/holds/H"));

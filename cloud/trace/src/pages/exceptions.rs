@@ -89,7 +89,8 @@ pub(super) async fn page(
     let cx = caller.in_focus(&EXCEPTION_READ);
     let said = |error| say::problem(&caller.texts, error);
     service::asked_for(&state.db, &cx, &caller.texts, &filter).await?;
-    let page = service::list(&state.db, &cx, filter, asked.after.as_deref(), 50).await.map_err(said)?;
+    let may = caller.plants(&EXCEPTION_READ);
+    let page = service::list(&state.db, &cx, &may, filter, asked.after.as_deref(), 50).await.map_err(said)?;
     let counts = service::counts(&state.db, &cx).await.map_err(said)?;
     let (mut actors, mut codes) = (Vec::new(), Codes::default());
     for one in &page.exceptions {

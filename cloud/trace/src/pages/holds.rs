@@ -45,7 +45,7 @@ struct Asked {
 #[serde(default)]
 pub(super) struct Typed {
     uid: String,
-    /// Id of a lot, in the place of a UID.
+    /// A lot, by its id or the supplier's number, in the place of a UID.
     lot: String,
     /// Id of a kept scope, in the place of a UID.
     scope: String,
@@ -60,7 +60,7 @@ pub(super) struct Typed {
 }
 
 impl Typed {
-    /// What is meant by it; a scope or a lot that is none is no wish.
+    /// What is meant by it; a scope that is none is no wish.
     fn wish(&self) -> Result<Wish, HoldError> {
         let id = |typed: &str| match typed.trim() {
             "" => Ok(None),
@@ -69,7 +69,7 @@ impl Typed {
         let typed = self.reason.trim();
         Ok(Wish {
             uid: self.uid.clone(),
-            lot: id(&self.lot)?,
+            lot: Some(self.lot.trim().to_owned()).filter(|lot| !lot.is_empty()),
             whole_lot: self.whole_lot.is_some(),
             delivery_only: self.delivery_only.is_some(),
             scope: id(&self.scope)?,
@@ -397,6 +397,7 @@ fn told(caller: &Caller, error: HoldingError) -> Result<String, Problem> {
         HoldingError::Trace(trace) => {
             Ok(caller.texts.or(&format!("error-{}", trace.code().replace('.', "-")), &error.to_string()))
         }
+        HoldingError::Lot(key) => Ok(caller.t(key)),
         HoldingError::Hold(_) | HoldingError::Elsewhere | HoldingError::OfRecall(_) => {
             let text = error.to_string();
             let problem = Problem::from(error);

@@ -55,6 +55,7 @@ pub fn problem(texts: &Texts, error: TraceError) -> Problem {
     };
     let mut problem = Problem::from(error);
     problem.errors.clear();
+    problem.says = None;
     problem.detail = match uids {
         Some(uids) => format!("{} {uids}", texts.t(&problem.text_key())),
         None => String::new(),

@@ -21,7 +21,7 @@ use crate::ingest::store::findings::Told;
 use crate::ingest::store::{Stream, findings};
 
 /// Facts were changed behind the application's back.
-pub const PROOF_ALTERED: Kind = Kind::mailed("proof.altered").urgent();
+pub const PROOF_ALTERED: Kind = Kind::mailed("proof.altered").urgent().to_whom_may(PROOF_READ);
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -117,7 +117,7 @@ pub(super) fn notice(recall: &Recall) -> Notice {
     Notice::new(To::Permission(RECALL_READ.code.to_owned()), format!("/recalls/{}", recall.recall_id))
         .with("number", &recall.number)
         .with("reason", &recall.reason)
-        .with("labels", recall.members.to_string())
+        .counted("labels", recall.members)
 }
 
 async fn activate(

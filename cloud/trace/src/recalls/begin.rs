@@ -14,7 +14,7 @@ use super::model::{Change, KindOf, Reach, Recall, SEVERITIES, Status, Wish};
 use super::store;
 use super::{approval, snapshot, snapshot::Reached};
 use crate::explore::service::resolve;
-use crate::explore::store::holding::lot_of;
+use crate::explore::store::holding::{lot_of, lots_named};
 use crate::genealogy::Genealogy;
 
 /// Longest reason, in characters.
@@ -65,7 +65,7 @@ async fn wanted(tx: &mut Tx, wish: &Wish) -> Result<(Reach, String), RecallError
     } else if let Ok(lot) = wish.lot.trim().parse::<Uuid>() {
         lot
     } else {
-        match store::recalls::lots_named(tx, wish.lot.trim(), wish.delivery_only).await?.as_slice() {
+        match lots_named(tx, wish.lot.trim(), wish.delivery_only).await?.as_slice() {
             [lot] => *lot,
             [] => return Err(RecallError::field("lot", "recalls-wrong-lot")),
             _ => return Err(RecallError::field("lot", "recalls-wrong-lots")),

@@ -49,13 +49,13 @@ pub use model::{Action, KindOf, SEVERITIES, Status, TRANSITIONS};
 pub use rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
 
 /// A recall was put into force.
-pub const RECALL_ACTIVATED: Kind = Kind::mailed("recall.activated").urgent();
+pub const RECALL_ACTIVATED: Kind = Kind::mailed("recall.activated").urgent().to_whom_may(RECALL_READ);
 /// A recall was closed.
-pub const RECALL_CLOSED: Kind = Kind::shown("recall.closed");
+pub const RECALL_CLOSED: Kind = Kind::shown("recall.closed").to_whom_may(RECALL_READ);
 /// A recall came into force by itself, since it was approved.
-pub const RECALL_STARTED: Kind = Kind::mailed("recall.in_force");
+pub const RECALL_STARTED: Kind = Kind::mailed("recall.in_force").to_whom_may(RECALL_READ);
 /// A recall was approved, and could not come into force by itself.
-pub const RECALL_UNSTARTED: Kind = Kind::mailed("recall.held_up").urgent();
+pub const RECALL_UNSTARTED: Kind = Kind::mailed("recall.held_up").urgent().to_whom_may(RECALL_READ);
 /// What people are told of recalls.
 pub const KINDS: &[Kind] = &[RECALL_ACTIVATED, RECALL_CLOSED, RECALL_STARTED, RECALL_UNSTARTED];
 

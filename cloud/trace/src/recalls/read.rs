@@ -113,8 +113,7 @@ pub(super) async fn uncounted(tx: &mut Tx, recall: Uuid) -> Result<View, RecallE
     let found = find(tx, recall).await?;
     let piles = store::members::piles(tx, recall).await?;
     let consignees = store::consignees::list(tx, recall).await?;
-    let holds = store::members::holds(tx, recall).await?;
-    let released = if holds.is_empty() { Vec::new() } else { store::members::released(tx, recall).await? };
+    let (holds, released) = store::members::holds(tx, recall).await?;
     Ok(View { recall: found, piles, consignees, holds, held: 0, released })
 }
 

@@ -633,5 +633,8 @@ masters-unknown-parameter = এখানে “{ $name }” নামে কো�
 masters-no-range = “{ $name }”-এর “from” বা “to” নেই: শুধু ক্ষেত্রের নাম দিন।
 masters-import-now = এখন আমদানি করুন
 masters-import-gone = যে ফাইলটি দেখা হয়েছিল সেটি আর রাখা নেই। আবার বেছে নিন।
-masters-import-times = { $count }টি সারি
+masters-import-times = { $count ->
+    [one] { $count }টি সারি
+   *[other] { $count }টি সারি
+}
 masters-import-first = প্রথম { $rows } …

@@ -636,5 +636,8 @@ masters-unknown-parameter = There is no parameter “{ $name }” here. There ar
 masters-no-range = “{ $name }” has no “from” and no “to”: name the field alone.
 masters-import-now = Import now
 masters-import-gone = The file that was checked is not kept any more. Choose it again.
-masters-import-times = { $count } rows
+masters-import-times = { $count ->
+    [one] { $count } row
+   *[other] { $count } rows
+}
 masters-import-first = first { $rows } …

@@ -633,5 +633,8 @@ masters-unknown-parameter = यहाँ “{ $name }” नाम का को
 masters-no-range = “{ $name }” के लिए “from” या “to” नहीं है: केवल फ़ील्ड का नाम दें।
 masters-import-now = अभी आयात करें
 masters-import-gone = जाँची गई फ़ाइल अब नहीं रखी गई है। उसे फिर से चुनें।
-masters-import-times = { $count } पंक्तियाँ
+masters-import-times = { $count ->
+    [one] { $count } पंक्ति
+   *[other] { $count } पंक्तियाँ
+}
 masters-import-first = पहली { $rows } …

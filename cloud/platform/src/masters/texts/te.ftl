@@ -633,5 +633,8 @@ masters-unknown-parameter = ఇక్కడ “{ $name }” అనే పరా�
 masters-no-range = “{ $name }”కు “from” గానీ “to” గానీ లేవు: ఫీల్డ్ పేరు మాత్రమే ఇవ్వండి.
 masters-import-now = ఇప్పుడే దిగుమతి చేయండి
 masters-import-gone = తనిఖీ చేసిన ఫైల్ ఇక ఉంచబడలేదు. దాన్ని మళ్లీ ఎంచుకోండి.
-masters-import-times = { $count } వరుసలు
+masters-import-times = { $count ->
+    [one] { $count } వరుస
+   *[other] { $count } వరుసలు
+}
 masters-import-first = మొదటివి { $rows } …

@@ -258,6 +258,7 @@ async fn test(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&MANAGE)?;
-    service::test(&state.db, &caller.cx, id, &caller.t("webhook-test-text"), Utc::now()).await?;
+    let (text, url) = (caller.t("webhook-test-text"), format!("{}/webhooks", state.public_url));
+    service::test(&state.db, &caller.cx, id, (&text, &url), Utc::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

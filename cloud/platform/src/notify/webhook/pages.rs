@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::service::{self, Form, New, WebhookError};
 use super::store::Webhook;
 use crate::i18n::Texts;
-use crate::notify::{Kind, MANAGE};
+use crate::notify::{Kind, MANAGE, groups};
 use crate::web::fields::{Fields, Input};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, status_of};
 
@@ -38,15 +38,19 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Names of the kinds that a webhook is told.
-    fn told(&self, webhook: &Webhook) -> String {
-        let names: Vec<String> = self
-            .kinds
-            .iter()
-            .filter(|kind| webhook.kinds.iter().any(|code| code == kind.code))
-            .map(|kind| self.texts.t(&kind.name_key()))
-            .collect();
-        if names.is_empty() { self.texts.t("webhook-every") } else { names.join(", ") }
+    /// Names of the kinds that a webhook is told, under their headings; none: it is told
+    /// everything.
+    fn told(&self, webhook: &Webhook) -> Vec<(String, Vec<String>)> {
+        let told = self.kinds.iter().filter(|kind| webhook.kinds.iter().any(|code| code == kind.code));
+        let names = |kinds: Vec<&Kind>| kinds.iter().map(|kind| kind.event_name(self.texts)).collect();
+        let groups = groups::grouped(self.texts, told, |kind| kind);
+        groups.into_iter().map(|(heading, kinds)| (heading, names(kinds))).collect()
+    }
+
+    /// The same in a line: under which headings, and how many of each.
+    fn brief(&self, told: &[(String, Vec<String>)]) -> String {
+        let counted = |(heading, names): &(String, Vec<String>)| format!("{heading} ({})", names.len());
+        told.iter().map(counted).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -88,7 +92,7 @@ impl Typed {
         let forms = [("json", "JSON"), ("slack", "Slack")].map(|(form, said)| (form.into(), said.into()));
         let kinds = kinds.iter().map(|kind| {
             let chosen = self.kinds.iter().any(|code| code == kind.code);
-            (kind.code.to_owned(), texts.t(&kind.name_key()), chosen)
+            (kind.code.to_owned(), kind.event_name(texts), chosen)
         });
         Fields::new(texts, "/webhooks", texts.t("webhook-create")).inputs([
             Input::text("name", texts.t("webhook-name")).value(&self.name).required().longest(80),
@@ -201,7 +205,8 @@ async fn test(
     Path(id): Path<Uuid>,
 ) -> Result<Redirect, Problem> {
     caller.require(&MANAGE)?;
-    service::test(&state.db, &caller.cx, id, &caller.t("webhook-test-text"), Utc::now()).await?;
+    let (text, url) = (caller.t("webhook-test-text"), format!("{}/webhooks", state.public_url));
+    service::test(&state.db, &caller.cx, id, (&text, &url), Utc::now()).await?;
     Ok(Redirect::to("/deliveries"))
 }
 

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::{DateTime, SecondsFormat, Utc};
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -9,7 +10,8 @@ use super::store::{self, Webhook};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::notify::{Kind, Notice, values};
+use crate::masters::plain_amount;
+use crate::notify::{self, Kind, Notice, values};
 use crate::outbound;
 use crate::outbox::{self, Channel, Claimed, Message};
 use crate::secrets::{SecretError, Secrets};
@@ -278,14 +280,22 @@ pub async fn delete(
     .await
 }
 
-/// Sends a webhook a request to try it out; it goes the way of all others.
+/// Sends a webhook a request to try it out, which goes the way of all others: what it is
+/// told by, and which page it leads to.
 ///
 /// # Errors
 /// [`WebhookError::NotFound`].
-pub async fn test(db: &Db, cx: &Cx, id: Uuid, text: &str, now: DateTime<Utc>) -> Result<(), WebhookError> {
+pub async fn test(
+    db: &Db,
+    cx: &Cx,
+    id: Uuid,
+    (text, url): (&str, &str),
+    now: DateTime<Utc>,
+) -> Result<(), WebhookError> {
     db.tx(cx, async |tx| {
         let webhook = store::find(tx, id).await?.ok_or(WebhookError::NotFound)?;
-        let told = Told { kind: TEST, tenant: "", text, values: json!({}), about: None, url: "" };
+        let tenant = notify::store::sender(tx).await?.code;
+        let told = Told { kind: TEST, tenant: &tenant, text, values: json!({}), about: None, url };
         outbox::put(tx, &message(&webhook, &told, now), now).await?;
         let subject = format!("webhook:{id}");
         audit::record(tx, Entry { action: "webhook.test", subject: &subject, ..Entry::default() }).await?;
@@ -358,9 +368,11 @@ fn facts(about: &Map<String, Value>) -> String {
         let value = about.get("document").and_then(|document| document.get(name));
         value.and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    let amount = match of("amount") {
-        amount if amount.is_empty() => amount,
-        amount => format!("{amount} {}", of("currency")),
+    let currency = of("currency");
+    let amount = match of("amount").parse::<Decimal>() {
+        Ok(amount) => plain_amount(&amount, &currency),
+        // None, or what no amount is known as.
+        Err(_) => of("amount"),
     };
     let asked = about.get("asked").and_then(Value::as_array).into_iter().flatten();
     let asked: Vec<&str> = asked.filter_map(|one| one.get("name").and_then(Value::as_str)).collect();
@@ -384,7 +396,7 @@ mod tests {
             "document": { "kind": "request", "amount": "60000", "currency": "INR", "plant": "KOL" },
             "asked": [{ "id": "1", "name": "Priya" }, { "id": "2", "name": "Ravi" }],
         });
-        assert_eq!(facts(about.as_object().unwrap()), "60000 INR · KOL · Priya, Ravi");
+        assert_eq!(facts(about.as_object().unwrap()), "60000.00 INR · KOL · Priya, Ravi");
         assert_eq!(facts(&Map::new()), "");
     }
 

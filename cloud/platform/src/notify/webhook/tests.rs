@@ -210,6 +210,22 @@ async fn no_private_address_is_reached_unless_it_is_allowed() {
     assert!(matches!(made, Err(WebhookError::Kind)), "nobody is told of a person's own account");
 }
 
+/// What a request to try a webhook out says, and where it leads.
+const TRIED: (&str, &str) = ("A test", "https://tw.example/webhooks");
+
+#[tokio::test]
+async fn a_request_to_try_it_out_says_whose_it_is_and_where_it_comes_from() {
+    let (post, receiver) = (Post::new().await, Receiver::start().await);
+    let (id, _) = create(&post, &new(&receiver.url, Form::Json, &["test.mailed"])).await;
+    service::test(&post.test.db, &post.cx, id, TRIED, post.now).await.unwrap();
+    post.send_all().await;
+    let sent: serde_json::Value = serde_json::from_str(&receiver.calls()[0].1).unwrap();
+    assert_eq!(
+        ["kind", "tenant", "text", "url"].map(|name| &sent[name]),
+        ["webhook.test", "SAIF", TRIED.0, TRIED.1]
+    );
+}
+
 #[tokio::test]
 async fn slack_gets_its_own_form_and_a_stopped_webhook_nothing() {
     let (post, receiver) = (Post::new().await, Receiver::start().await);
@@ -221,7 +237,7 @@ async fn slack_gets_its_own_form_and_a_stopped_webhook_nothing() {
     let text = "The coil UID-SAIF-KOL-RM-000001-A7 is &lt;held&gt;.\n<https://tw.example/holds>";
     assert_eq!(json, serde_json::json!({ "text": text }));
 
-    service::test(&post.test.db, &post.cx, id, "A test", post.now).await.unwrap();
+    service::test(&post.test.db, &post.cx, id, TRIED, post.now).await.unwrap();
     post.send_all().await;
     assert_eq!(receiver.calls().len(), 2);
     // What waits for one that is stopped is not sent.
@@ -323,6 +339,6 @@ async fn another_tenants_webhooks_are_told_nothing_and_are_out_of_reach() {
     assert!(service::list(db, &other).await.unwrap().is_empty());
     let now: DateTime<Utc> = post.now;
     assert!(matches!(service::delete(db, &other, id, 1, now).await, Err(WebhookError::NotFound)));
-    assert!(matches!(service::test(db, &other, id, "", now).await, Err(WebhookError::NotFound)));
+    assert!(matches!(service::test(db, &other, id, ("", ""), now).await, Err(WebhookError::NotFound)));
     assert!(matches!(service::activate(db, &other, id, 1, false).await, Err(WebhookError::NotFound)));
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::notify::{self, Courier, MailConfig, Mailer};
 use crate::secrets::Secrets;
-use crate::testing::MailServer;
+use crate::testing::{MailServer, Manner};
 
 /// An office with pages, a mail server, and a worker between them.
 struct Site {
@@ -211,6 +211,43 @@ async fn an_invitation_goes_by_mail_and_is_shown_to_nobody() {
     let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "by_mail=true").await;
     assert!(!page.contains("/invitation/") && page.contains("on its way"), "{page}");
     site.server.wait_for(2).await;
+}
+
+#[tokio::test]
+async fn who_invites_is_told_when_mail_does_not_go_out() {
+    let site = Site::new().await;
+    site.office.active("boss@saif.example", &[ADMIN]).await;
+    let mut boss = site.browser();
+    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
+    site.server.treat(Manner::Refuse("451 come back later".into()));
+    let waits = "Mail does not go out at present";
+    let (_, _, page) =
+        boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    assert!(
+        page.contains("on its way to new@saif.example") && !page.contains(waits),
+        "not known yet: {page}"
+    );
+    let tried = "select exists (select from outbox where kind = 'people.invite' and last_error <> '')";
+    let mut known = false;
+    while !known {
+        let db = &site.office.test.db;
+        let found: Result<bool, DbError> = db
+            .tx(&site.office.cx, async |tx| Ok(sqlx::query_scalar(tried).fetch_one(tx.conn()).await?))
+            .await;
+        known = found.unwrap();
+    }
+    let (_, _, page) =
+        boss.send("POST", "/users", &form("email=next@saif.example&name=Meera&role=VIEWER")).await;
+    assert!(page.contains(waits) && page.contains("come back later"), "{page}");
+    assert!(!page.contains("/invitation/"), "{page}");
+    let next = page_of(&mut boss, "Meera").await;
+    assert!(page.contains(&format!("<a href=\"/users/{next}\">To the page</a>")), "{page}");
+    // On the page of whom it did not reach it is said beside what makes a link.
+    let person = page_of(&mut boss, "Lakshmi").await;
+    let (_, _, page) = boss.send("GET", &format!("/users/{person}"), "").await;
+    assert!(page.contains("has not gone out so far") && page.contains("come back later"), "{page}");
+    let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "").await;
+    assert!(page.contains("/invitation/") && !page.contains("has not gone out so far"), "{page}");
 }
 
 /// The id of a person, as the list has it.

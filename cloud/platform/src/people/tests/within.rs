@@ -151,6 +151,12 @@ async fn who_manages_people_makes_no_administrator_and_becomes_none() {
     }
     assert_eq!(site.roles_of(helper).await, ["HELPER"]);
     assert_eq!(site.roles_of(boss).await, [ADMIN]);
+    // Nobody is invited who could do nothing.
+    let nobody = json!({ "email": "new@saif.example", "name": "New", "roles": [] });
+    let (status, told) = api(&browser, "POST", "/api/v1/users", nobody).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("roles")));
+    let (status, _, page) = browser.send("POST", "/users", "email=new%40saif.example&name=New&role=").await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("at least one role"), "{page}");
     // What would be refused is not offered.
     let (_, _, page) = browser.send("GET", &format!("/users/{boss}"), "").await;
     assert!(page.contains(every) && !page.contains(&format!("action=\"/users/{boss}/")), "{page}");

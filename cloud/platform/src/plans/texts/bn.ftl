@@ -40,13 +40,18 @@ plan-wrong-days = ১ থেকে ৩৬৫ দিন।
 plan-wrong-feature = এমন কোনো সুবিধা নেই।
 plan-wrong-placement = ভাগ করা বা নিজের ডেটাবেস বাছুন।
 plan-wrong-contact = এক লাইনে সর্বোচ্চ ২০০ অক্ষর।
+notice-group-plan = পরিকল্পনা ও ব্যবহার
+notice-group-trial = পরিকল্পনা ও ব্যবহার
 notice-plan-events = আপনার পরিকল্পনা { $plan }-এর এই মাসের { $percent } % ঘটনা ব্যবহৃত: { $allowed }-এর মধ্যে { $used }। কারখানা চলবে, কিছু হারায় না। এমন থাকলে বড় পরিকল্পনা চান।
 notice-plan-events-subject = এই মাসের { $percent } % ঘটনা ব্যবহৃত
 notice-kind-plan-events = মাসের ঘটনা প্রায় শেষ
 notice-plan-storage = আপনার পরিকল্পনা { $plan }-এর { $percent } % সঞ্চয় ব্যবহৃত: { $allowed }-এর মধ্যে { $used }। কারখানা চলবে, কিছু হারায় না। এমন থাকলে বড় পরিকল্পনা চান।
 notice-plan-storage-subject = { $percent } % সঞ্চয় ব্যবহৃত
 notice-kind-plan-storage = সঞ্চয় প্রায় শেষ
-notice-trial-ends = আপনার পরীক্ষামূলক সময় { $date }-এ শেষ (বাকি দিন: { $days })। না থেমে চালিয়ে যেতে পরিকল্পনা চান।
+notice-trial-ends = আপনার পরীক্ষামূলক সময় { $date }-এ শেষ ({ $days ->
+    [one] { $days } দিন
+   *[other] { $days } দিন
+} বাকি)। না থেমে চালিয়ে যেতে পরিকল্পনা চান।
 notice-trial-ends-subject = আপনার Tracewright পরীক্ষামূলক সময় { $date }-এ শেষ
 notice-kind-trial-ends = পরীক্ষামূলক সময় শীঘ্রই শেষ
 notice-trial-ended = আপনার পরীক্ষামূলক সময় শেষ। এক ঘণ্টা পরে আর কেউ সাইন ইন করতে পারবেন না; কারখানা তাদের তথ্য রাখে। পরিকল্পনা না থাকলে { $date }-এর পরে আপনার ডেটা মুছে ফেলা হতে পারে।

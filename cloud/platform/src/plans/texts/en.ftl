@@ -40,13 +40,18 @@ plan-wrong-days = A number of days from 1 to 365.
 plan-wrong-feature = There is no such feature.
 plan-wrong-placement = Choose a shared or an own database.
 plan-wrong-contact = At most 200 characters on one line.
+notice-group-plan = Plan and usage
+notice-group-trial = Plan and usage
 notice-plan-events = { $percent } % of this month's events of your plan { $plan } are used: { $used } of { $allowed }. Plants go on, nothing is lost. Ask for a larger plan if this stays so.
 notice-plan-events-subject = { $percent } % of this month's events are used
 notice-kind-plan-events = Events of the month are nearly used up
 notice-plan-storage = { $percent } % of the storage of your plan { $plan } is used: { $used } of { $allowed }. Plants go on, nothing is lost. Ask for a larger plan if this stays so.
 notice-plan-storage-subject = { $percent } % of the storage is used
 notice-kind-plan-storage = Storage is nearly used up
-notice-trial-ends = Your trial ends on { $date } (days left: { $days }). Ask for a plan to go on without a break.
+notice-trial-ends = Your trial ends on { $date } ({ $days ->
+    [one] { $days } day
+   *[other] { $days } days
+} left). Ask for a plan to go on without a break.
 notice-trial-ends-subject = Your trial of Tracewright ends on { $date }
 notice-kind-trial-ends = The trial ends soon
 notice-trial-ended = Your trial has ended. In an hour nobody can sign in any more; plants keep their facts. Without a plan, your data may be erased after { $date }.

@@ -40,13 +40,18 @@ plan-wrong-days = 1 से 365 दिन।
 plan-wrong-feature = ऐसी कोई सुविधा नहीं है।
 plan-wrong-placement = साझा या अपना डेटाबेस चुनें।
 plan-wrong-contact = एक पंक्ति में अधिकतम 200 अक्षर।
+notice-group-plan = योजना और उपयोग
+notice-group-trial = योजना और उपयोग
 notice-plan-events = आपकी योजना { $plan } की इस महीने की { $percent } % घटनाएँ उपयोग हो चुकी हैं: { $allowed } में से { $used }। संयंत्र चलते रहेंगे, कुछ खोता नहीं। ऐसा ही रहे तो बड़ी योजना माँगें।
 notice-plan-events-subject = इस महीने की { $percent } % घटनाएँ उपयोग हो चुकी हैं
 notice-kind-plan-events = महीने की घटनाएँ लगभग पूरी
 notice-plan-storage = आपकी योजना { $plan } का { $percent } % भंडारण भर चुका है: { $allowed } में से { $used }। संयंत्र चलते रहेंगे, कुछ खोता नहीं। ऐसा ही रहे तो बड़ी योजना माँगें।
 notice-plan-storage-subject = { $percent } % भंडारण भर चुका है
 notice-kind-plan-storage = भंडारण लगभग भर गया
-notice-trial-ends = आपका परीक्षण { $date } को समाप्त होगा (बचे दिन: { $days })। बिना रुके जारी रखने के लिए योजना माँगें।
+notice-trial-ends = आपका परीक्षण { $date } को समाप्त होगा ({ $days ->
+    [one] { $days } दिन
+   *[other] { $days } दिन
+} बाकी)। बिना रुके जारी रखने के लिए योजना माँगें।
 notice-trial-ends-subject = आपका Tracewright परीक्षण { $date } को समाप्त होगा
 notice-kind-trial-ends = परीक्षण जल्द समाप्त होगा
 notice-trial-ended = आपका परीक्षण समाप्त हो गया। एक घंटे बाद कोई साइन इन नहीं कर सकेगा; संयंत्र अपने तथ्य रखते हैं। योजना के बिना { $date } के बाद आपका डेटा मिटाया जा सकता है।

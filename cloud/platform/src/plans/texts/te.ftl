@@ -40,13 +40,18 @@ plan-wrong-days = 1 నుండి 365 రోజులు.
 plan-wrong-feature = అటువంటి సౌకర్యం లేదు.
 plan-wrong-placement = పంచుకున్న లేదా సొంత డేటాబేస్ ఎంచుకోండి.
 plan-wrong-contact = ఒక వరుసలో గరిష్ఠంగా 200 అక్షరాలు.
+notice-group-plan = ప్లాన్, వినియోగం
+notice-group-trial = ప్లాన్, వినియోగం
 notice-plan-events = మీ ప్లాన్ { $plan } ఈ నెల ఘటనల్లో { $percent } % వాడారు: { $allowed } లో { $used }. ప్లాంట్లు నడుస్తాయి, ఏదీ పోదు. ఇలాగే ఉంటే పెద్ద ప్లాన్ అడగండి.
 notice-plan-events-subject = ఈ నెల ఘటనల్లో { $percent } % వాడారు
 notice-kind-plan-events = నెల ఘటనలు దాదాపు అయిపోయాయి
 notice-plan-storage = మీ ప్లాన్ { $plan } నిల్వలో { $percent } % వాడారు: { $allowed } లో { $used }. ప్లాంట్లు నడుస్తాయి, ఏదీ పోదు. ఇలాగే ఉంటే పెద్ద ప్లాన్ అడగండి.
 notice-plan-storage-subject = నిల్వలో { $percent } % వాడారు
 notice-kind-plan-storage = నిల్వ దాదాపు అయిపోయింది
-notice-trial-ends = మీ ట్రయల్ { $date } న ముగుస్తుంది (మిగిలిన రోజులు: { $days }). ఆగకుండా కొనసాగడానికి ప్లాన్ అడగండి.
+notice-trial-ends = మీ ట్రయల్ { $date } న ముగుస్తుంది ({ $days ->
+    [one] { $days } రోజు మిగిలింది
+   *[other] { $days } రోజులు మిగిలాయి
+}). ఆగకుండా కొనసాగడానికి ప్లాన్ అడగండి.
 notice-trial-ends-subject = మీ Tracewright ట్రయల్ { $date } న ముగుస్తుంది
 notice-kind-trial-ends = ట్రయల్ త్వరలో ముగుస్తుంది
 notice-trial-ended = మీ ట్రయల్ ముగిసింది. గంట తర్వాత ఎవరూ సైన్ ఇన్ కాలేరు; ప్లాంట్లు తమ వాస్తవాలను ఉంచుకుంటాయి. ప్లాన్ లేకపోతే { $date } తర్వాత మీ డేటా తుడిచివేయవచ్చు.

@@ -11,6 +11,7 @@ views-name = নাম
 views-first-hint = তালিকা খুললে আগে এটি দেখান
 views-share = সবার জন্য
 views-wrong-name = দৃশ্যকে সর্বাধিক 60 অক্ষরের নাম দিন।
+views-wrong-list = এমন কোনও তালিকা নেই। এগুলি আছে: { $known }।
 views-wrong-query = এই দৃশ্য খুব বেশি চায়। কম ফিল্টার বা কলাম রাখুন।
 permission-views-share = তালিকার দৃশ্য সবার জন্য রাখা
 error-views-name_taken = এই তালিকায় এই নামের একটি দৃশ্য আপনার আগে থেকেই আছে। অন্য নাম বেছে নিন, বা ওই দৃশ্যটি বদলান।

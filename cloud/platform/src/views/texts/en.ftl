@@ -11,6 +11,7 @@ views-name = Name
 views-first-hint = Show it first when I open the list
 views-share = For all
 views-wrong-name = Give the view a name of at most 60 characters.
+views-wrong-list = There is no such list. There are: { $known }.
 views-wrong-query = This view asks for too much. Narrow the list by less, or show fewer columns.
 permission-views-share = Keep views of lists for all
 error-views-name_taken = You have a view of this name in this list already. Choose another name, or change that view.

@@ -11,6 +11,7 @@ views-name = नाम
 views-first-hint = सूची खोलने पर पहले यही दिखाएँ
 views-share = सबके लिए
 views-wrong-name = दृश्य को अधिकतम 60 वर्ण का नाम दें।
+views-wrong-list = ऐसी कोई सूची नहीं है। ये हैं: { $known }।
 views-wrong-query = यह दृश्य बहुत अधिक माँगता है। कम फ़िल्टर या स्तंभ रखें।
 permission-views-share = सूचियों के दृश्य सबके लिए रखना
 error-views-name_taken = इस सूची में इस नाम का आपका दृश्य पहले से है। दूसरा नाम चुनें, या उसी दृश्य को बदलें।

@@ -14,7 +14,7 @@ use crate::i18n::zone;
 use crate::notify::{self, Kind, Notice, To};
 
 /// An access key ends soon.
-pub const KEY_ENDING: Kind = Kind::mailed("key.ending");
+pub const KEY_ENDING: Kind = Kind::mailed("key.ending").to_whom_may(KEY_MANAGE);
 
 /// Days before the end at which people are told.
 const BEFORE: i32 = 14;

@@ -64,7 +64,7 @@ struct NotDone {
 /// An amount with its currency.
 pub(super) fn amount(texts: &Texts, amount: Option<&str>, currency: Option<&str>) -> Option<String> {
     let amount: Decimal = amount?.parse().ok()?;
-    Some(format!("{} {}", texts.money(&amount), currency.unwrap_or_default()).trim().to_owned())
+    Some(texts.money_in(&amount, currency.unwrap_or_default()))
 }
 
 #[derive(Debug, Default, Deserialize)]

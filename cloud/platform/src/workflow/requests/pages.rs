@@ -120,7 +120,7 @@ async fn list(
     let texts = &caller.texts;
     let row = |row: &Listed| {
         let raised_by = row.raised_by.and_then(|person| names.get(&person).cloned()).unwrap_or_default();
-        let amount = row.amount.map(|amount| format!("{} {}", texts.money(&amount), row.currency));
+        let amount = row.amount.map(|amount| texts.money_in(&amount, &row.currency));
         Row::new([
             Cell::code(row.code()),
             Cell::text(&row.subject),

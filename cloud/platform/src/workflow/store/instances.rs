@@ -205,6 +205,53 @@ pub(in super::super) async fn list(
     .await
 }
 
+/// An instance that waits for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub instance_id: Uuid,
+    pub title: String,
+}
+
+/// Those that a person started, and that no decision has ended: what is sent back comes to
+/// the person. Oldest first.
+pub(in super::super) async fn started_by(
+    tx: &mut Tx,
+    person: Uuid,
+    limit: i64,
+) -> Result<Vec<Waiting>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Waiting,
+        "select instance_id, title from workflow_instances
+         where tenant_id = $1 and state in ('INITIATED', 'PENDING_APPROVAL') and starter = $2
+         order by instance_id limit $3",
+        tenant,
+        person,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Those of which a seat is this person's, and not a role's. Oldest first.
+pub(in super::super) async fn asking(tx: &mut Tx, person: Uuid, limit: i64) -> Result<Vec<Waiting>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Waiting,
+        "select i.instance_id, i.title from workflow_instances i
+         where i.tenant_id = $1 and i.instance_id in (
+             select s.instance_id from workflow_seats s
+             where s.tenant_id = $1 and s.person = $2 and s.of_role is null
+               and s.decision is null and s.closed_at is null)
+         order by i.instance_id limit $3",
+        tenant,
+        person,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Something that happened to an instance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Happened {

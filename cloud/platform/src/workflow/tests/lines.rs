@@ -66,11 +66,11 @@ async fn who_is_asked_sees_all_that_is_asked_for_and_what_changed_since() {
     assert_eq!(site.call(&head, "GET", &format!("/requests/{id}"), "").await.0.as_u16(), 404);
     let (status, page) = site.call(&head, "GET", &page_at, "").await;
     assert_eq!(status.as_u16(), 200, "{page}");
-    for part in ["GEAR", "1,200", "urgent", "OIL", "48,000.00 INR", "For line 2, soon"] {
+    for part in ["GEAR", "1,200", "urgent", "OIL", "₹48,000.00", "For line 2, soon"] {
         assert!(page.contains(part), "{part}: {page}");
     }
     let (_, inbox) = site.call(&head, "GET", "/approvals", "").await;
-    assert!(inbox.contains("48,000.00 INR") && inbox.contains("For line 2, soon"), "{inbox}");
+    assert!(inbox.contains("₹48,000.00") && inbox.contains("For line 2, soon"), "{inbox}");
     let (_, one) = site.call(&head, "GET", &api_at, "").await;
     let one: Value = serde_json::from_str(&one).unwrap();
     assert_eq!(one["detail"]["columns"][1]["name"], "quantity", "{one}");
@@ -99,7 +99,7 @@ async fn who_is_asked_sees_all_that_is_asked_for_and_what_changed_since() {
     assert_eq!(status.as_u16(), 303, "{told}");
     assert_eq!(standing().await.state, State::PendingApproval);
     let (_, page) = site.call(&head, "GET", &page_at, "").await;
-    assert!(page.contains("48,000.00 INR → <ins>49,000.00 INR</ins>"), "{page}");
+    assert!(page.contains("₹48,000.00 → <ins>₹49,000.00</ins>"), "{page}");
     assert!(page.contains("GEAR · 1200 · urgent → <ins>GEAR · 900 · urgent</ins>"), "{page}");
     let (_, one) = site.call(&head, "GET", &api_at, "").await;
     let one: Value = serde_json::from_str(&one).unwrap();

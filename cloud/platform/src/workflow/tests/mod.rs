@@ -33,7 +33,10 @@ fn texts_are_complete() {
         TEXTS.iter().chain(&SHELL).filter(|(lang, _)| *lang == Lang::En).map(|(_, text)| *text).collect();
     let has = |key: &str| assert!(en.contains(&format!("{key} =")), "{key}");
     PERMISSIONS.iter().for_each(|permission| has(&permission.text_key()));
-    KINDS.iter().flat_map(|kind| [kind.text_key(), kind.name_key()]).for_each(|key| has(&key));
+    KINDS
+        .iter()
+        .flat_map(|kind| [kind.text_key(), kind.name_key(), kind.group_key()])
+        .for_each(|key| has(&key));
     State::ALL.iter().for_each(|state| has(&state.text_key()));
     Action::ALL.iter().for_each(|action| has(&action.text_key()));
     for error in [

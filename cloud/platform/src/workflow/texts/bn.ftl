@@ -157,7 +157,10 @@ workflow-starts = নিজে থেকে শুরু
 workflow-start-event = যখন এটি ঘটে:
 workflow-start-schedule = ঘড়ি ধরে:
 workflow-start-webhook = যখন অন্য ব্যবস্থা ডাকে
-workflow-fired = { $count } বার শুরু
+workflow-fired = { $count ->
+    [one] { $count } বার শুরু
+   *[other] { $count } বার শুরু
+}
 workflow-next = পরেরটি { $at }
 workflow-webhook = ঠিকানা
 workflow-webhook-make = ঠিকানা তৈরি করুন
@@ -209,6 +212,7 @@ request-wrong-quantity = পরিমাণ শূন্যের বেশি �
 request-wrong-note = সর্বাধিক ২০০ অক্ষর, এক লাইনে।
 request-wrong-lines = কিছু সারি ঠিক নেই; কী ভুল তা প্রতিটি ঘরের পাশে লেখা আছে।
 request-wrong-lines-many = সর্বাধিক ২০০টি সারি। বাকিগুলি আরেকটি অনুরোধে পাঠান।
+notice-group-workflow = অনুমোদন
 notice-workflow-asked = আপনার অনুমোদন চাওয়া হয়েছে: { $title } ({ $stage })
 notice-workflow-reminder = সময় কাছে: { $title } ({ $stage })
 notice-workflow-escalated = সময়মতো কেউ সিদ্ধান্ত নেননি, এখন আপনি নিতে পারেন: { $title } ({ $stage })
@@ -222,6 +226,15 @@ notice-workflow-nobody = { $title } ({ $stage })-এর সিদ্ধান্
 notice-workflow-not-started = ওয়ার্কফ্লো { $workflow } শুরু হয়নি: { $error }
 notice-workflow-delegated = { $from } থেকে { $until } পর্যন্ত { $person }-এর হয়ে { $delegate } সিদ্ধান্ত নেবেন
 notice-workflow-delegation-ended = { $person }-এর হয়ে { $delegate } আর সিদ্ধান্ত নেবেন না
+notice-event-workflow-asked = কারও অনুমোদন চাওয়া হয়েছে
+notice-event-workflow-reminder = কোনও অনুমোদনের সময় কাছে
+notice-event-workflow-escalated = সময়মতো সিদ্ধান্ত হয়নি, এখন অন্যরা নিতে পারেন
+notice-event-workflow-overdue = কোনও ধাপের সময় শেষ
+notice-event-workflow-approved = কোনও নথি অনুমোদিত
+notice-event-workflow-completed = অনুমোদিত কাজ সম্পন্ন
+notice-event-workflow-rejected = কোনও নথি প্রত্যাখ্যাত
+notice-event-workflow-sent-back = কোনও নথি ফেরত পাঠানো হয়েছে
+notice-event-workflow-cancelled = কোনও নথি ফিরিয়ে নেওয়া হয়েছে
 notice-kind-workflow-asked = আমার অনুমোদন চাওয়া হয়েছে
 notice-kind-workflow-reminder = আমার অনুমোদনের সময় কাছে
 notice-kind-workflow-escalated = সময়মতো সিদ্ধান্ত হয়নি, আমি নিতে পারি

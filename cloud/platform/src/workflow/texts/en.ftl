@@ -157,7 +157,10 @@ workflow-starts = Starts by itself
 workflow-start-event = When this happens:
 workflow-start-schedule = By the clock:
 workflow-start-webhook = When another system calls
-workflow-fired = Started { $count } times
+workflow-fired = { $count ->
+    [one] Started once
+   *[other] Started { $count } times
+}
 workflow-next = next { $at }
 workflow-webhook = Address
 workflow-webhook-make = Make an address
@@ -209,6 +212,7 @@ request-wrong-quantity = A quantity is a number above zero, such as 12 or 2.5, w
 request-wrong-note = At most 200 characters, in one line.
 request-wrong-lines = Lines are not right; what is wrong stands beside each cell.
 request-wrong-lines-many = At most 200 lines. Send the rest as another request.
+notice-group-workflow = Approvals
 notice-workflow-asked = Your approval is asked: { $title } ({ $stage })
 notice-workflow-reminder = Due soon: { $title } ({ $stage })
 notice-workflow-escalated = Nobody decided in time, you may now: { $title } ({ $stage })
@@ -222,6 +226,15 @@ notice-workflow-nobody = Nobody can decide { $title } ({ $stage })
 notice-workflow-not-started = The workflow { $workflow } did not start: { $error }
 notice-workflow-delegated = { $delegate } decides for { $person } from { $from } until { $until }
 notice-workflow-delegation-ended = { $delegate } decides for { $person } no more
+notice-event-workflow-asked = An approval is asked of somebody
+notice-event-workflow-reminder = An approval is due soon
+notice-event-workflow-escalated = Nobody decided in time, others may now
+notice-event-workflow-overdue = A stage ran out of time
+notice-event-workflow-approved = A document was approved
+notice-event-workflow-completed = What was approved is done
+notice-event-workflow-rejected = A document was rejected
+notice-event-workflow-sent-back = A document was sent back
+notice-event-workflow-cancelled = A document was taken back
 notice-kind-workflow-asked = An approval is asked of me
 notice-kind-workflow-reminder = An approval of mine is due soon
 notice-kind-workflow-escalated = Nobody decided in time, and I may

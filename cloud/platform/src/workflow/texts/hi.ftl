@@ -157,7 +157,10 @@ workflow-starts = अपने आप शुरू
 workflow-start-event = जब यह हो:
 workflow-start-schedule = घड़ी से:
 workflow-start-webhook = जब दूसरी प्रणाली बुलाए
-workflow-fired = { $count } बार शुरू
+workflow-fired = { $count ->
+    [one] { $count } बार शुरू
+   *[other] { $count } बार शुरू
+}
 workflow-next = अगला { $at }
 workflow-webhook = पता
 workflow-webhook-make = पता बनाएँ
@@ -209,6 +212,7 @@ request-wrong-quantity = मात्रा शून्य से बड़ी 
 request-wrong-note = अधिकतम 200 अक्षर, एक ही पंक्ति में।
 request-wrong-lines = कुछ पंक्तियाँ सही नहीं हैं; गलती हर खाने के पास लिखी है।
 request-wrong-lines-many = अधिकतम 200 पंक्तियाँ। बाकी एक और अनुरोध में भेजें।
+notice-group-workflow = अनुमोदन
 notice-workflow-asked = आपका अनुमोदन चाहिए: { $title } ({ $stage })
 notice-workflow-reminder = समय निकट: { $title } ({ $stage })
 notice-workflow-escalated = समय पर किसी ने निर्णय नहीं लिया, अब आप ले सकते हैं: { $title } ({ $stage })
@@ -222,6 +226,15 @@ notice-workflow-nobody = { $title } ({ $stage }) पर कोई निर्�
 notice-workflow-not-started = वर्कफ़्लो { $workflow } शुरू नहीं हुआ: { $error }
 notice-workflow-delegated = { $from } से { $until } तक { $person } की जगह { $delegate } निर्णय लेंगे
 notice-workflow-delegation-ended = अब { $person } की जगह { $delegate } निर्णय नहीं लेंगे
+notice-event-workflow-asked = किसी से अनुमोदन माँगा गया
+notice-event-workflow-reminder = कोई अनुमोदन जल्द देय
+notice-event-workflow-escalated = समय पर निर्णय नहीं हुआ, अब दूसरे ले सकते हैं
+notice-event-workflow-overdue = किसी चरण का समय पार
+notice-event-workflow-approved = कोई दस्तावेज़ अनुमोदित
+notice-event-workflow-completed = अनुमोदित काम पूरा हुआ
+notice-event-workflow-rejected = कोई दस्तावेज़ अस्वीकृत
+notice-event-workflow-sent-back = कोई दस्तावेज़ वापस भेजा गया
+notice-event-workflow-cancelled = कोई दस्तावेज़ वापस लिया गया
 notice-kind-workflow-asked = मुझसे अनुमोदन माँगा गया
 notice-kind-workflow-reminder = मेरा अनुमोदन जल्द देय
 notice-kind-workflow-escalated = समय पर निर्णय नहीं हुआ, मैं ले सकता हूँ

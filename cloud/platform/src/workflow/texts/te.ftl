@@ -157,7 +157,10 @@ workflow-starts = తనంతట ప్రారంభం
 workflow-start-event = ఇది జరిగినప్పుడు:
 workflow-start-schedule = గడియారం ప్రకారం:
 workflow-start-webhook = మరొక వ్యవస్థ పిలిచినప్పుడు
-workflow-fired = { $count } సార్లు ప్రారంభమైంది
+workflow-fired = { $count ->
+    [one] ఒకసారి ప్రారంభమైంది
+   *[other] { $count } సార్లు ప్రారంభమైంది
+}
 workflow-next = తదుపరి { $at }
 workflow-webhook = చిరునామా
 workflow-webhook-make = చిరునామా తయారుచేయి
@@ -209,6 +212,7 @@ request-wrong-quantity = పరిమాణం సున్నా కంటే �
 request-wrong-note = గరిష్ఠంగా 200 అక్షరాలు, ఒకే పంక్తిలో.
 request-wrong-lines = కొన్ని వరుసలు సరిగా లేవు; తప్పు ఏమిటో ప్రతి గడి పక్కన ఉంది.
 request-wrong-lines-many = గరిష్ఠంగా 200 వరుసలు. మిగతావి ఇంకో అభ్యర్థనగా పంపండి.
+notice-group-workflow = ఆమోదాలు
 notice-workflow-asked = మీ ఆమోదం కోరారు: { $title } ({ $stage })
 notice-workflow-reminder = గడువు దగ్గరలో: { $title } ({ $stage })
 notice-workflow-escalated = సమయానికి ఎవరూ నిర్ణయించలేదు, ఇప్పుడు మీరు నిర్ణయించవచ్చు: { $title } ({ $stage })
@@ -222,6 +226,15 @@ notice-workflow-nobody = { $title } ({ $stage }) ను ఎవరూ నిర�
 notice-workflow-not-started = వర్క్‌ఫ్లో { $workflow } ప్రారంభం కాలేదు: { $error }
 notice-workflow-delegated = { $from } నుండి { $until } వరకు { $person } తరఫున { $delegate } నిర్ణయిస్తారు
 notice-workflow-delegation-ended = { $person } తరఫున { $delegate } ఇక నిర్ణయించరు
+notice-event-workflow-asked = ఎవరిదైనా ఆమోదం కోరారు
+notice-event-workflow-reminder = ఒక ఆమోదం గడువు దగ్గరపడింది
+notice-event-workflow-escalated = సమయానికి నిర్ణయం లేదు, ఇప్పుడు ఇతరులు నిర్ణయించవచ్చు
+notice-event-workflow-overdue = ఒక దశ గడువు ముగిసింది
+notice-event-workflow-approved = ఒక పత్రం ఆమోదించబడింది
+notice-event-workflow-completed = ఆమోదించబడిన పని పూర్తయింది
+notice-event-workflow-rejected = ఒక పత్రం తిరస్కరించబడింది
+notice-event-workflow-sent-back = ఒక పత్రం తిరిగి పంపబడింది
+notice-event-workflow-cancelled = ఒక పత్రం వెనక్కి తీసుకోబడింది
 notice-kind-workflow-asked = నా ఆమోదం కోరినప్పుడు
 notice-kind-workflow-reminder = నా ఆమోదం గడువు దగ్గరపడినప్పుడు
 notice-kind-workflow-escalated = సమయానికి నిర్ణయం లేక నేను నిర్ణయించగలిగినప్పుడు

@@ -46,6 +46,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/api/v1/personal", Admin, Nothing),
     ("GET", "/api/v1/personal/export/{person}/{*code}", Admin, Nothing),
     ("POST", "/api/v1/personal/erase/{person}/{*code}", Admin, Nothing),
+    ("GET", "/api/v1/personal/under-way/{person}/{*code}", Admin, Nothing),
     ("GET", "/api/v1/personal/consents/{person}/{*code}", Admin, Nothing),
     (
         "POST",
@@ -60,7 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/api/v1/users/{id}/identities", Reader, Nothing),
     ("DELETE", "/api/v1/users/{id}/identities", Admin, Nothing),
     ("GET", "/api/v1/users", Reader, Nothing),
-    ("POST", "/api/v1/users", Admin, Json(r#"{"email":"new@saif.example","name":"New"}"#)),
+    ("POST", "/api/v1/users", Admin, Json(r#"{"email":"new@saif.example","name":"New","roles":["VIEWER"]}"#)),
     ("GET", "/api/v1/users/{id}", Reader, Nothing),
     ("PUT", "/api/v1/users/{id}/roles", Admin, Json(r#"{"roles":[],"version":1}"#)),
     ("PUT", "/api/v1/users/{id}/status", Admin, Json(r#"{"active":false,"version":1}"#)),

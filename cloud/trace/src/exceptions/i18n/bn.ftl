@@ -51,8 +51,13 @@ error-exception-still_unknown = মাস্টারে এটি এখনও 
 error-exception-fields = কিছু বাদ পড়েছে; প্রতিটি ঘর দেখুন।
 error-exception-person = ইনি এটির মীমাংসা করতে পারেন না।
 error-exception-open = এটি আগে থেকেই খোলা।
+notice-group-exception = অসঙ্গতি
+notice-event-exception-assigned = কাউকে অসঙ্গতি দেওয়া হয়েছে
 notice-exception-assigned = একটি ব্যতিক্রম মীমাংসার জন্য আপনাকে দেওয়া হয়েছে: { $of }।
-notice-exception-old = { $plant }-এ সাত দিনের বেশি খোলা ব্যতিক্রম: { $count }।
+notice-exception-old = { $count ->
+    [one] { $plant }-এ { $count }টি ব্যতিক্রম সাত দিনের বেশি খোলা আছে।
+   *[other] { $plant }-এ { $count }টি ব্যতিক্রম সাত দিনের বেশি খোলা আছে।
+}
 notice-kind-exception-assigned = আমাকে ব্যতিক্রম দেওয়া হয়েছে
 notice-kind-exception-old = পুরোনো ব্যতিক্রম, দিনে একবার
 permission-exception-resolve = ব্যতিক্রম মীমাংসা করা

@@ -51,8 +51,13 @@ error-exception-still_unknown = The masters still do not know it. Enter it there
 error-exception-fields = Something is missing; see each field.
 error-exception-person = This person may not resolve it.
 error-exception-open = It is open already.
+notice-group-exception = Exceptions
+notice-event-exception-assigned = An exception was given to somebody
 notice-exception-assigned = An exception was given to you to resolve: { $of }.
-notice-exception-old = Open for more than seven days at { $plant }: { $count } exceptions.
+notice-exception-old = { $count ->
+    [one] One exception has been open for more than seven days at { $plant }.
+   *[other] { $count } exceptions have been open for more than seven days at { $plant }.
+}
 notice-kind-exception-assigned = An exception was assigned to me
 notice-kind-exception-old = Old exceptions, once a day
 permission-exception-resolve = Resolve exceptions

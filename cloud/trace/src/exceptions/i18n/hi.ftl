@@ -51,8 +51,13 @@ error-exception-still_unknown = मास्टर में यह अब भ�
 error-exception-fields = कुछ छूट गया है; हर खाना देखें।
 error-exception-person = यह व्यक्ति इसे नहीं सुलझा सकता।
 error-exception-open = यह पहले से खुला है।
+notice-group-exception = विसंगतियाँ
+notice-event-exception-assigned = किसी को विसंगति सौंपी गई
 notice-exception-assigned = एक अपवाद सुलझाने के लिए आपको दिया गया: { $of }।
-notice-exception-old = { $plant } में सात दिन से अधिक खुले अपवाद: { $count }।
+notice-exception-old = { $count ->
+    [one] { $plant } में { $count } अपवाद सात दिन से अधिक से खुला है।
+   *[other] { $plant } में { $count } अपवाद सात दिन से अधिक से खुले हैं।
+}
 notice-kind-exception-assigned = मुझे अपवाद सौंपा गया
 notice-kind-exception-old = पुराने अपवाद, दिन में एक बार
 permission-exception-resolve = अपवाद सुलझाना

@@ -51,8 +51,13 @@ error-exception-still_unknown = మాస్టర్లలో ఇది ఇం�
 error-exception-fields = ఏదో లోపించింది; ప్రతి గడి చూడండి.
 error-exception-person = ఈ వ్యక్తి దీన్ని పరిష్కరించలేరు.
 error-exception-open = ఇది ఇప్పటికే తెరిచే ఉంది.
+notice-group-exception = వ్యత్యాసాలు
+notice-event-exception-assigned = ఎవరికైనా వ్యత్యాసం అప్పగించారు
 notice-exception-assigned = పరిష్కరించేందుకు ఒక మినహాయింపు మీకు ఇచ్చారు: { $of }.
-notice-exception-old = { $plant } లో ఏడు రోజులకు పైగా తెరిచి ఉన్న మినహాయింపులు: { $count }.
+notice-exception-old = { $count ->
+    [one] { $plant } లో { $count } మినహాయింపు ఏడు రోజులకు పైగా తెరిచి ఉంది.
+   *[other] { $plant } లో { $count } మినహాయింపులు ఏడు రోజులకు పైగా తెరిచి ఉన్నాయి.
+}
 notice-kind-exception-assigned = నాకు మినహాయింపు అప్పగించారు
 notice-kind-exception-old = పాత మినహాయింపులు, రోజుకు ఒకసారి
 permission-exception-resolve = మినహాయింపులు పరిష్కరించడం

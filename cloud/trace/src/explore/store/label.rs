@@ -396,7 +396,7 @@ pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
                  group by to_key, kind
                  having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                      or (bool_or(effect = 2)
-                         and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                         and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                   and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                          and app.link_open($1, $2, to_key, kind))
                  order by to_key limit $3) l
@@ -431,7 +431,7 @@ pub async fn children(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> 
                  group by from_key, kind
                  having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
                      or (bool_or(effect = 2)
-                         and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                         and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                   and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                          and app.link_open($1, from_key, $2, kind))
                  order by from_key limit $3) l

@@ -12,5 +12,6 @@ pub(crate) mod scope;
 pub(crate) mod search;
 pub(crate) mod stays;
 pub(crate) mod taken;
+pub(crate) mod timed;
 mod timeline;
 pub(crate) mod walk;

@@ -22,6 +22,8 @@ pub struct TurnRow {
     pub seq: i64,
     /// Some correction names it.
     pub corrected: bool,
+    /// It came back without the package.
+    pub returned: bool,
 }
 
 /// What was done with these units and any package (`up`), or with these packages and
@@ -36,7 +38,7 @@ pub async fn turns(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<TurnRow>, 
             TurnRow,
             r#"select l.from_key, l.to_key, l.effect, l.occurred_at, e.event_id, l.agent_id, l.epoch, l.seq,
                       exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
-                          as "corrected!"
+                          as "corrected!", e.stage = 34 as "returned!"
                from uid_links l
                join lifecycle_events e on e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
                    and e.seq = l.seq
@@ -52,7 +54,7 @@ pub async fn turns(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<TurnRow>, 
         TurnRow,
         r#"select l.from_key, l.to_key, l.effect, l.occurred_at, e.event_id, l.agent_id, l.epoch, l.seq,
                   exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
-                      as "corrected!"
+                      as "corrected!", e.stage = 34 as "returned!"
            from uid_links l
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
                and e.seq = l.seq

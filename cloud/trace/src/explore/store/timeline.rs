@@ -1,6 +1,6 @@
 //! The events of one UID in the order of their times, by the index that has that order: a page
 //! of a long life reads one page of it. Of events from before the time stood beside the UID the
-//! order is known only when all of them are read.
+//! order is known only when all of them are read; `explore::timed` puts it there, and then there are none.
 
 use platform::db::Tx;
 use sqlx::Error;

@@ -5,8 +5,8 @@
 //! a box was built in (a child, role 5, of KIT, ASSEMBLY, INSTALLATION or SERVICE: stages 14,
 //! 19, 30 and 33), is one of what was made there: it counts by that, if that leads to what is
 //! asked. What something was only taken from has no part in what was made of the rest of it.
-//! Suspects leave out, where that is asked, an input of which a quantity was taken
-//! (`scopes/store/leaf.rs`, `without_taken`), but not such a box, nor what was used up whole.
+//! Suspects leave out, where that is asked, such a box and an input of which a quantity was taken
+//! (`scopes/store/leaf.rs`, `without_taken`), but not what was used up whole.
 
 use std::collections::HashMap;
 

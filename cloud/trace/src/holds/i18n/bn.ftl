@@ -43,9 +43,19 @@ error-hold-owner = আপনার প্রতিষ্ঠানের কা�
 trace-exception-hold-gap = প্ল্যান্ট আটক পাওয়ার আগে ব্যবহার
 trace-exception-hold-recovered = পুনরুদ্ধারের পরে শুধু প্ল্যান্টের কাছে থাকা আটক
 trace-exception-hold-violated = প্ল্যান্ট আটক পাওয়ার পরেও ব্যবহার
-notice-hold-grew = আটক { $reason }-এ আরও যুক্ত হয়েছে ({ $labels } লেবেল)।
-notice-hold-gap = প্ল্যান্ট আটক { $reason } পাওয়ার আগে ব্যবহার হয়েছে ({ $labels } বার)।
-notice-hold-violated = প্ল্যান্ট আটক { $reason } পাওয়ার পরেও ব্যবহার হয়েছে ({ $labels } বার)।
+notice-group-hold = স্থগিতাদেশ
+notice-hold-grew = আটক “{ $reason }”-এ আরও যুক্ত হয়েছে ({ $labels ->
+    [one] { $labels }টি লেবেল
+   *[other] { $labels }টি লেবেল
+})।
+notice-hold-gap = প্ল্যান্ট আটক “{ $reason }” পাওয়ার আগে ব্যবহার হয়েছে: { $labels ->
+    [one] { $labels } বার
+   *[other] { $labels } বার
+}।
+notice-hold-violated = প্ল্যান্ট আটক “{ $reason }” পাওয়ার পরেও ব্যবহার হয়েছে: { $labels ->
+    [one] { $labels } বার
+   *[other] { $labels } বার
+}।
 notice-kind-hold-grew = কোনো আটকে আরও যুক্ত
 notice-kind-hold-gap = প্ল্যান্ট জানার আগে আটক ইউনিট ব্যবহার হয়েছে
 notice-kind-hold-violated = আটক ইউনিট তবুও ব্যবহার হয়েছে

@@ -43,9 +43,19 @@ error-hold-owner = Choose a person of your organisation.
 trace-exception-hold-gap = Used before the plant had the hold
 trace-exception-hold-recovered = A hold that only plants still had after a restore
 trace-exception-hold-violated = Used although the plant had the hold
-notice-hold-grew = More came under the hold { $reason } ({ $labels } labels).
-notice-hold-gap = Used before the plant had the hold { $reason } ({ $labels } times).
-notice-hold-violated = Used although the plant had the hold { $reason } ({ $labels } times).
+notice-group-hold = Holds
+notice-hold-grew = More came under the hold “{ $reason }” ({ $labels ->
+    [one] { $labels } label
+   *[other] { $labels } labels
+}).
+notice-hold-gap = Used before the plant had the hold “{ $reason }”: { $labels ->
+    [one] once
+   *[other] { $labels } times
+}.
+notice-hold-violated = Used although the plant had the hold “{ $reason }”: { $labels ->
+    [one] once
+   *[other] { $labels } times
+}.
 notice-kind-hold-grew = More came under a hold
 notice-kind-hold-gap = Held units were used before the plant knew
 notice-kind-hold-violated = Held units were used all the same

@@ -43,9 +43,19 @@ error-hold-owner = अपने संगठन का व्यक्ति च
 trace-exception-hold-gap = प्लांट को रोक मिलने से पहले उपयोग
 trace-exception-hold-recovered = पुनर्स्थापना के बाद केवल प्लांटों के पास बची रोक
 trace-exception-hold-violated = प्लांट को रोक मिलने के बाद भी उपयोग
-notice-hold-grew = रोक { $reason } में और आए ({ $labels } लेबल)।
-notice-hold-gap = प्लांट को रोक { $reason } मिलने से पहले उपयोग हुआ ({ $labels } बार)।
-notice-hold-violated = प्लांट को रोक { $reason } मिलने के बाद भी उपयोग हुआ ({ $labels } बार)।
+notice-group-hold = रोक
+notice-hold-grew = रोक “{ $reason }” में और आए ({ $labels ->
+    [one] { $labels } लेबल
+   *[other] { $labels } लेबल
+})।
+notice-hold-gap = प्लांट को रोक “{ $reason }” मिलने से पहले उपयोग हुआ: { $labels ->
+    [one] { $labels } बार
+   *[other] { $labels } बार
+}।
+notice-hold-violated = प्लांट को रोक “{ $reason }” मिलने के बाद भी उपयोग हुआ: { $labels ->
+    [one] { $labels } बार
+   *[other] { $labels } बार
+}।
 notice-kind-hold-grew = किसी रोक में और आए
 notice-kind-hold-gap = प्लांट को पता चलने से पहले रोकी गई इकाइयाँ उपयोग हुईं
 notice-kind-hold-violated = रोकी गई इकाइयाँ फिर भी उपयोग हुईं

@@ -43,9 +43,19 @@ error-hold-owner = మీ సంస్థకు చెందిన వ్యక�
 trace-exception-hold-gap = ప్లాంట్‌కు హోల్డ్ అందకముందు వాడారు
 trace-exception-hold-recovered = పునరుద్ధరణ తర్వాత ప్లాంట్ల వద్ద మాత్రమే మిగిలిన హోల్డ్
 trace-exception-hold-violated = ప్లాంట్‌కు హోల్డ్ ఉన్నా వాడారు
-notice-hold-grew = హోల్డ్ { $reason } కింద మరిన్ని చేరాయి ({ $labels } లేబుళ్లు).
-notice-hold-gap = ప్లాంట్‌కు హోల్డ్ { $reason } అందకముందు వాడారు ({ $labels } సార్లు).
-notice-hold-violated = ప్లాంట్‌కు హోల్డ్ { $reason } ఉన్నా వాడారు ({ $labels } సార్లు).
+notice-group-hold = నిలుపుదలలు
+notice-hold-grew = హోల్డ్ “{ $reason }” కింద మరిన్ని చేరాయి ({ $labels ->
+    [one] { $labels } లేబుల్
+   *[other] { $labels } లేబుళ్లు
+}).
+notice-hold-gap = ప్లాంట్‌కు హోల్డ్ “{ $reason }” అందకముందు వాడారు: { $labels ->
+    [one] ఒకసారి
+   *[other] { $labels } సార్లు
+}.
+notice-hold-violated = ప్లాంట్‌కు హోల్డ్ “{ $reason }” ఉన్నా వాడారు: { $labels ->
+    [one] ఒకసారి
+   *[other] { $labels } సార్లు
+}.
 notice-kind-hold-grew = హోల్డ్ కింద మరిన్ని చేరాయి
 notice-kind-hold-gap = ప్లాంట్‌కు తెలియకముందు ఆపిన యూనిట్లు వాడారు
 notice-kind-hold-violated = ఆపిన యూనిట్లను అయినా వాడారు

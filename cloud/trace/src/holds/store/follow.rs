@@ -224,7 +224,7 @@ pub async fn emptied(tx: &mut Tx, hold_id: Uuid, now: DateTime<Utc>) -> Result<V
                  group by l.from_key
                  having sum(case when l.effect in (1, 4) then 1 else -1 end) > 0
                      or (bool_or(l.effect = 2)
-                         and not (bool_and(l.effect in (1, 2)) and min(l.epoch) = max(l.epoch)
+                         and not (count(*) = 2 and bool_and(l.effect in (1, 2)) and min(l.epoch) = max(l.epoch)
                                   and min(l.seq) filter (where l.effect = 2) > max(l.seq) filter (where l.effect = 1))
                          and app.link_open($1, l.from_key, m.key, 3::smallint)))
            returning m.key, m.part"#,

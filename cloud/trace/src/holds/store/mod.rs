@@ -268,7 +268,7 @@ pub async fn packages(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>,
                    group by to_key
                    having sum(case when effect in (1, 4) then 1 else -1 end) > 0
                        or (bool_or(effect = 2)
-                           and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                           and not (count(*) = 2 and bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
                                     and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
                            and app.link_open($1, up.key, to_key, 3::smallint))) as l
            )

@@ -98,3 +98,50 @@ pub async fn links_of(tx: &mut Tx, stream: Stream, seq: i64) -> Result<Vec<LinkR
     .fetch_all(tx.conn())
     .await
 }
+
+/// A row that a correction made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// From which UID.
+    pub from_key: i64,
+    /// To which.
+    pub to_key: i64,
+    /// How they are tied.
+    pub kind: i16,
+    /// What it does to the link.
+    pub effect: i16,
+}
+
+/// The rows of these corrections about the pairs of these links.
+pub async fn made_of(
+    tx: &mut Tx,
+    tenant: Uuid,
+    links: &[LinkRow],
+    by: &[Relative],
+) -> Result<Vec<Made>, Error> {
+    let mut pairs: Vec<(i64, i64)> = links.iter().map(|link| (link.from_key, link.to_key)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let (froms, tos): (Vec<i64>, Vec<i64>) = pairs.into_iter().unzip();
+    let agents: Vec<Uuid> = by.iter().map(|one| one.agent_id).collect();
+    let epochs: Vec<i32> = by.iter().map(|one| one.epoch).collect();
+    let seqs: Vec<i64> = by.iter().map(|one| one.seq).collect();
+    sqlx::query_as!(
+        Made,
+        r#"select l.from_key as "from_key!", l.to_key as "to_key!", l.kind as "kind!", l.effect as "effect!"
+           from unnest($2::bigint[], $3::bigint[]) as p(from_key, to_key)
+           cross join unnest($4::uuid[], $5::integer[], $6::bigint[]) as c(agent_id, epoch, seq)
+           cross join lateral (
+               select l.from_key, l.to_key, l.kind, l.effect from uid_links l
+               where l.tenant_id = $1 and l.from_key = p.from_key and l.to_key = p.to_key
+                 and l.agent_id = c.agent_id and l.epoch = c.epoch and l.seq = c.seq offset 0) l"#,
+        tenant,
+        &froms,
+        &tos,
+        &agents,
+        &epochs,
+        &seqs,
+    )
+    .fetch_all(tx.conn())
+    .await
+}

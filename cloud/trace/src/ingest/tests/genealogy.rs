@@ -28,7 +28,7 @@ async fn pair(world: &World, from: i64, to: i64) -> (bool, bool) {
     (open > 0, ever > 0)
 }
 
-fn correct(id: Uuid) -> v1::Event {
+pub(super) fn correct(id: Uuid) -> v1::Event {
     v1::Event { corrects: id.as_bytes().to_vec(), ..event(Stage::Correct) }
 }
 

@@ -1,5 +1,6 @@
 //! The ingest against a real Postgres.
 
+mod arrivals;
 mod forks;
 mod genealogy;
 mod model;

@@ -4,6 +4,7 @@ error-proof-empty = গাছে এখনও কোনো ঘটনা নে�
 error-proof-event = গাছে এমন কোনো ঘটনা নেই। যা এইমাত্র এসেছে তা কয়েক সেকেন্ডে সেখানে থাকবে।
 error-proof-sizes = এই আকারের কোনো গাছ ছিল না।
 error-proof-too_long = এই এককের ঘটনা এক ফাইলে ধরার চেয়ে বেশি।
+notice-group-proof = প্রমাণ
 notice-proof-altered = একটি তথ্য অ্যাপের বাইরে থেকে বদলানো হয়েছে: { $event ->
     [tree] মার্কল বৃক্ষ
    *[other] { $event }

@@ -4,6 +4,7 @@ error-proof-empty = No event is in the tree yet. Ask again when a plant has sent
 error-proof-event = There is no such event in the tree. What was taken in just now is there within seconds.
 error-proof-sizes = There was no tree of that size.
 error-proof-too_long = This unit has more events than one file takes.
+notice-group-proof = Proofs
 notice-proof-altered = A fact was changed behind the application's back: { $event ->
     [tree] Merkle tree
    *[other] { $event }

@@ -4,6 +4,7 @@ error-proof-empty = वृक्ष में अभी कोई घटना �
 error-proof-event = वृक्ष में ऐसी कोई घटना नहीं है। जो अभी-अभी आया है वह कुछ सेकंड में वहाँ होगा।
 error-proof-sizes = इस आकार का कोई वृक्ष नहीं था।
 error-proof-too_long = इस इकाई की घटनाएँ एक फ़ाइल में आने से अधिक हैं।
+notice-group-proof = प्रमाण
 notice-proof-altered = एक तथ्य ऐप के बाहर से बदला गया: { $event ->
     [tree] मर्कल वृक्ष
    *[other] { $event }

@@ -4,6 +4,7 @@ error-proof-empty = చెట్టులో ఇంకా ఏ ఘటన లే�
 error-proof-event = చెట్టులో అలాంటి ఘటన లేదు. ఇప్పుడే వచ్చినది కొన్ని సెకన్లలో అక్కడ ఉంటుంది.
 error-proof-sizes = ఆ పరిమాణం గల చెట్టు లేదు.
 error-proof-too_long = ఈ యూనిట్‌కు ఒక ఫైలులో పట్టే కంటే ఎక్కువ ఘటనలు ఉన్నాయి.
+notice-group-proof = రుజువులు
 notice-proof-altered = ఒక వాస్తవం యాప్ బయట నుండి మార్చబడింది: { $event ->
     [tree] మెర్కిల్ వృక్షం
    *[other] { $event }

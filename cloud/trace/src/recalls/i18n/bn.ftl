@@ -2,9 +2,16 @@ nav-recalls = রিকল
 permission-recall-read = রিকল ও মহড়া দেখা
 permission-recall-manage = রিকল শুরু, উত্তর লেখা, মহড়া চালানো
 permission-recall-activate = রিকল কার্যকর করা ও বন্ধ করা
-notice-recall-activated = রিকল { $number } কার্যকর: { $reason } ({ $labels }টি লেবেল)।
+notice-group-recall = রিকল
+notice-recall-activated = রিকল { $number } কার্যকর: { $reason } ({ $labels ->
+    [one] { $labels }টি লেবেল
+   *[other] { $labels }টি লেবেল
+})।
 notice-recall-activated-subject = রিকল { $number }
-notice-recall-closed = রিকল { $number } বন্ধ হয়েছে: { $reason } ({ $labels }টি লেবেল)।
+notice-recall-closed = রিকল { $number } বন্ধ হয়েছে: { $reason } ({ $labels ->
+    [one] { $labels }টি লেবেল
+   *[other] { $labels }টি লেবেল
+})।
 notice-recall-in-force = রিকল { $number } অনুমোদিত হয়েছে এবং এখন কার্যকর: { $reason }
 notice-recall-in-force-subject = রিকল { $number } কার্যকর
 notice-recall-held-up = রিকল { $number } অনুমোদিত হয়েছে, কিন্তু নিজে থেকে কার্যকর হতে পারেনি: { $reason }। এর পাতায় এটি কার্যকর করুন।

@@ -2,9 +2,16 @@ nav-recalls = Recalls
 permission-recall-read = See recalls and drills
 permission-recall-manage = Begin recalls, enter answers, run drills
 permission-recall-activate = Put recalls into force and close them
-notice-recall-activated = Recall { $number } is in force: { $reason } ({ $labels } labels).
+notice-group-recall = Recalls
+notice-recall-activated = Recall { $number } is in force: { $reason } ({ $labels ->
+    [one] { $labels } label
+   *[other] { $labels } labels
+}).
 notice-recall-activated-subject = Recall { $number }
-notice-recall-closed = Recall { $number } is closed: { $reason } ({ $labels } labels).
+notice-recall-closed = Recall { $number } is closed: { $reason } ({ $labels ->
+    [one] { $labels } label
+   *[other] { $labels } labels
+}).
 notice-recall-in-force = Recall { $number } was approved, and is in force now: { $reason }
 notice-recall-in-force-subject = Recall { $number } is in force
 notice-recall-held-up = Recall { $number } was approved, and could not come into force by itself: { $reason }. Put it into force on its page.

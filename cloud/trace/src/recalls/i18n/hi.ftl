@@ -2,9 +2,16 @@ nav-recalls = रिकॉल
 permission-recall-read = रिकॉल और अभ्यास देखें
 permission-recall-manage = रिकॉल शुरू करें, उत्तर दर्ज करें, अभ्यास चलाएँ
 permission-recall-activate = रिकॉल लागू करें और बंद करें
-notice-recall-activated = रिकॉल { $number } लागू है: { $reason } ({ $labels } लेबल)।
+notice-group-recall = रिकॉल
+notice-recall-activated = रिकॉल { $number } लागू है: { $reason } ({ $labels ->
+    [one] { $labels } लेबल
+   *[other] { $labels } लेबल
+})।
 notice-recall-activated-subject = रिकॉल { $number }
-notice-recall-closed = रिकॉल { $number } बंद हुआ: { $reason } ({ $labels } लेबल)।
+notice-recall-closed = रिकॉल { $number } बंद हुआ: { $reason } ({ $labels ->
+    [one] { $labels } लेबल
+   *[other] { $labels } लेबल
+})।
 notice-recall-in-force = रिकॉल { $number } स्वीकृत हुआ और अब लागू है: { $reason }
 notice-recall-in-force-subject = रिकॉल { $number } लागू है
 notice-recall-held-up = रिकॉल { $number } स्वीकृत हुआ, पर अपने-आप लागू नहीं हो सका: { $reason }। उसे उसके पृष्ठ पर लागू करें।

@@ -2,9 +2,16 @@ nav-recalls = రీకాల్స్
 permission-recall-read = రీకాల్స్, డ్రిల్స్ చూడండి
 permission-recall-manage = రీకాల్స్ మొదలుపెట్టండి, జవాబులు నమోదు చేయండి, డ్రిల్స్ నడపండి
 permission-recall-activate = రీకాల్స్ అమలులో పెట్టండి, ముగించండి
-notice-recall-activated = రీకాల్ { $number } అమలులో ఉంది: { $reason } ({ $labels } లేబుళ్లు).
+notice-group-recall = రీకాల్స్
+notice-recall-activated = రీకాల్ { $number } అమలులో ఉంది: { $reason } ({ $labels ->
+    [one] { $labels } లేబుల్
+   *[other] { $labels } లేబుళ్లు
+}).
 notice-recall-activated-subject = రీకాల్ { $number }
-notice-recall-closed = రీకాల్ { $number } ముగిసింది: { $reason } ({ $labels } లేబుళ్లు).
+notice-recall-closed = రీకాల్ { $number } ముగిసింది: { $reason } ({ $labels ->
+    [one] { $labels } లేబుల్
+   *[other] { $labels } లేబుళ్లు
+}).
 notice-recall-in-force = రీకాల్ { $number } ఆమోదించబడింది, ఇప్పుడు అమలులో ఉంది: { $reason }
 notice-recall-in-force-subject = రీకాల్ { $number } అమలులో ఉంది
 notice-recall-held-up = రీకాల్ { $number } ఆమోదించబడింది, కానీ దానంతట అది అమలులోకి రాలేకపోయింది: { $reason }. దాని పేజీలో అమలు చేయండి.

@@ -323,34 +323,27 @@ pub async fn held_now(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
     .await
 }
 
-/// The holds of a recall that were released.
-pub async fn released(tx: &mut Tx, recall: Uuid) -> Result<Vec<Released>, Error> {
+/// The holds that a recall placed, and those of them that were released.
+pub async fn holds(tx: &mut Tx, recall: Uuid) -> Result<(Vec<Uuid>, Vec<Released>), Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        Released,
-        r#"select hold_id, members as labels, released_at as "released_at!",
-                  coalesce(released_by, '') as "released_by!"
+    let rows = sqlx::query!(
+        r#"select hold_id, members, released_at, coalesce(released_by, '') as "released_by!"
            from holds
            where tenant_id = $1 and scope->>'what' = 'recall' and scope->>'recall' = $2
-             -- By that, and not by the state: among the holds of recalls, not all released ones.
-             and released_at is not null
            order by hold_id limit 500"#,
         tenant,
         recall.to_string(),
     )
     .fetch_all(tx.conn())
-    .await
-}
-
-/// The holds that a recall placed.
-pub async fn holds(tx: &mut Tx, recall: Uuid) -> Result<Vec<Uuid>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select hold_id from holds
-         where tenant_id = $1 and scope->>'what' = 'recall' and scope->>'recall' = $2 order by hold_id limit 500",
-        tenant,
-        recall.to_string(),
-    )
-    .fetch_all(tx.conn())
-    .await
+    .await?;
+    let all = rows.iter().map(|row| row.hold_id).collect();
+    let released = rows.into_iter().filter_map(|row| {
+        Some(Released {
+            hold_id: row.hold_id,
+            labels: row.members,
+            released_at: row.released_at?,
+            released_by: row.released_by,
+        })
+    });
+    Ok((all, released.collect()))
 }

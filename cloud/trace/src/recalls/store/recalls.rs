@@ -373,25 +373,6 @@ pub async fn person_known(tx: &mut Tx, person: Uuid) -> Result<bool, Error> {
     .await
 }
 
-/// Lots by the supplier's number, at most two: of the deliveries of one supplier's lot the first,
-/// or each.
-pub async fn lots_named(tx: &mut Tx, number: &str, each: bool) -> Result<Vec<Uuid>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select l.lot_id from lots l
-         where l.tenant_id = $1 and l.supplier_lot = $2
-           and ($3 or not exists (select from lots o
-                                  where o.tenant_id = $1 and o.supplier_lot = $2 and o.item = l.item
-                                    and o.supplier = l.supplier and o.lot_id < l.lot_id))
-         order by l.lot_id limit 2",
-        tenant,
-        number,
-        each,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
 /// The supplier's number of a lot.
 pub async fn lot_name(tx: &mut Tx, lot: Uuid) -> Result<Option<String>, Error> {
     let tenant = tx.tenant();

@@ -227,7 +227,9 @@ fn every_text_that_is_used_exists() {
         assert!(all.has(&right.text_key()), "{}", right.code);
     }
     for kind in super::KINDS {
-        assert!(all.has(&kind.text_key()) && all.has(&kind.name_key()), "{}", kind.code);
+        for key in [kind.text_key(), kind.name_key(), kind.group_key()] {
+            assert!(all.has(&key), "{key}");
+        }
     }
 }
 

@@ -1,5 +1,11 @@
 //! The units that one condition finds. A filter that is null is none: the plan of each
 //! statement is made for what is asked.
+//!
+//! What something was only taken from (`without_taken`) is an input (role 2) with a quantity, and a
+//! box of which a quantity was built in: a child (role 5) of KIT, ASSEMBLY, INSTALLATION or SERVICE
+//! (stages 14, 19, 30 and 33) that is a container. The ends of a walk go by the same
+//! (`explore/store/walk.rs`), and so does what becomes of the box (`projection::fold`). The registry is
+//! asked about one label at a time (a value, not `exists`), so that no plan lists all boxes first.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::db::Tx;
@@ -75,7 +81,11 @@ pub async fn by_event(
              and ($13::date is null or e.production_date <= $13)
              and ($14::text[] is null or e.plant = any($14)) and ($15::text[] is null or e.plant = any($15))
              and ($16::bigint[] is null or s.key = any($16)) and s.key <> 0
-             and (not $18::boolean or s.role <> 2 or s.quantity is null)
+             and (not $18::boolean or s.quantity is null
+                  or case when s.role = 5 and e.stage in (14, 19, 30, 33)
+                          then not coalesce((select u.container from uid_registry u
+                                             where u.tenant_id = $1 and u.key = s.key), false)
+                          else s.role <> 2 end)
            limit $17"#,
         tenant,
         fits.machine.as_deref(),
@@ -133,7 +143,11 @@ pub async fn by_document(
              and ($13::date is null or e.production_date <= $13)
              and ($14::text[] is null or e.plant = any($14)) and ($15::text[] is null or e.plant = any($15))
              and ($16::bigint[] is null or s.key = any($16)) and s.key <> 0
-             and (not $20::boolean or s.role <> 2 or s.quantity is null)
+             and (not $20::boolean or s.quantity is null
+                  or case when s.role = 5 and e.stage in (14, 19, 30, 33)
+                          then not coalesce((select u.container from uid_registry u
+                                             where u.tenant_id = $1 and u.key = s.key), false)
+                          else s.role <> 2 end)
            limit $17"#,
         tenant,
         fits.machine.as_deref(),
@@ -206,7 +220,11 @@ pub async fn turns(tx: &mut Tx, fits: &Fits, within: Option<&[i64]>, limit: i64)
              and e.occurred_at >= $6 and e.occurred_at < $7
              and ($8::text[] is null or e.plant = any($8)) and ($9::text[] is null or e.plant = any($9))
              and ($10::bigint[] is null or s.key = any($10)) and s.key <> 0
-             and (not $12::boolean or s.role <> 2 or s.quantity is null)
+             and (not $12::boolean or s.quantity is null
+                  or case when s.role = 5 and e.stage in (14, 19, 30, 33)
+                          then not coalesce((select u.container from uid_registry u
+                                             where u.tenant_id = $1 and u.key = s.key), false)
+                          else s.role <> 2 end)
            order by e.occurred_at, e.agent_id, e.epoch, e.seq
            limit $11"#,
         tenant,
@@ -323,7 +341,11 @@ pub async fn by_reading(
              and ($10::timestamptz is null or r.taken_at <= $10)
              and ($11::text[] is null or e.plant = any($11)) and ($12::text[] is null or e.plant = any($12))
              and ($13::bigint[] is null or s.key = any($13)) and s.key <> 0
-             and (not $15::boolean or s.role <> 2 or s.quantity is null)
+             and (not $15::boolean or s.quantity is null
+                  or case when s.role = 5 and e.stage in (14, 19, 30, 33)
+                          then not coalesce((select u.container from uid_registry u
+                                             where u.tenant_id = $1 and u.key = s.key), false)
+                          else s.role <> 2 end)
            limit $14"#,
         tenant,
         fits.name,

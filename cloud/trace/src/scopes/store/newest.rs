@@ -53,7 +53,11 @@ pub async fn by_event(
              and ($13::date is null or e.production_date <= $13)
              and ($14::text[] is null or e.plant = any($14)) and ($15::text[] is null or e.plant = any($15))
              and ($16::text is null or e.plant = $16) and s.key <> 0
-             and (not $18::boolean or s.role <> 2 or s.quantity is null)
+             and (not $18::boolean or s.quantity is null
+                  or case when s.role = 5 and e.stage in (14, 19, 30, 33)
+                          then not coalesce((select u.container from uid_registry u
+                                             where u.tenant_id = $1 and u.key = s.key), false)
+                          else s.role <> 2 end)
            order by e.occurred_at desc
            limit $17"#,
         tenant,
@@ -103,7 +107,11 @@ pub async fn by_reading(tx: &mut Tx, fits: &Measured, limit: i64) -> Result<Vec<
              and ($10::timestamptz is null or r.taken_at <= $10)
              and ($11::text[] is null or e.plant = any($11)) and ($12::text[] is null or e.plant = any($12))
              and s.key <> 0
-             and (not $14::boolean or s.role <> 2 or s.quantity is null)
+             and (not $14::boolean or s.quantity is null
+                  or case when s.role = 5 and e.stage in (14, 19, 30, 33)
+                          then not coalesce((select u.container from uid_registry u
+                                             where u.tenant_id = $1 and u.key = s.key), false)
+                          else s.role <> 2 end)
            order by r.taken_at desc
            limit $13"#,
         tenant,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use chrono::Utc;
 use chrono_tz::Tz;
-use proto::v1::{Quality, Reading, Role, Stage};
+use proto::v1::{Action, Quality, Reading, Role, Stage};
 use serde_json::{Value, json};
 
 use super::super::asked::Patience;
@@ -154,6 +154,56 @@ async fn what_was_measured_of_a_part_was_not_measured_of_the_coil_it_was_cut_of(
     let own = json!({ "name": "force", "outside": true, "without_taken": true });
     let told = ask(json!({ "reading": own })).await;
     assert_eq!((&told["total"], &told["taken_total"]), (&json!(4), &json!(0)), "{told}");
+}
+
+#[tokio::test]
+async fn a_box_of_which_some_was_built_in_is_told_apart_and_a_part_built_in_whole_is_not() {
+    let mut site = press().await;
+    let (bolts, motor) = (uid("KOL", "RM", 3), uid("KOL", "FG", 9));
+    let mut received = event(Stage::Grn, "2025-01-19T08:02:00Z").mint(&bolts, Role::Subject, "BOLT");
+    received = received.quantity("500", "pcs");
+    received.subjects[0].container = true;
+    site.say("KOL", received);
+    // A gear with its quantity, which is all of it, beside four bolts of a box.
+    let mut built = event(Stage::Assembly, "2025-01-20T05:00:00Z")
+        .action(Action::Add)
+        .mint(&motor, Role::Parent, "MOTOR")
+        .part(&gear(1), Role::Child)
+        .quantity("1", "pcs")
+        .part(&bolts, Role::Child)
+        .quantity("4", "pcs");
+    (built.machine, built.operator_id) = ("BENCH-1".into(), "op-b".into());
+    built.readings.push(too_much_force(built.occurred_at_us));
+    site.say("KOL", built);
+    site.settle().await;
+    let web = Web::new(&site).await;
+    let ask = async |criteria: Value| {
+        web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await.1
+    };
+    let mut whole = vec![gear(1), motor];
+    whole.sort();
+    for (kind, mut condition) in [
+        ("event", json!({ "machine": "BENCH-1" })),
+        ("event", json!({ "operator": "op-b", "stage": "ASSEMBLY" })),
+        ("reading", json!({ "name": "force", "outside": true, "machine": "BENCH-1" })),
+    ] {
+        let told = ask(json!({ kind: condition })).await;
+        assert_eq!((&told["total"], &told["taken_total"]), (&json!(3), &json!(0)), "{told}");
+        condition["without_taken"] = json!(true);
+        let told = ask(json!({ kind: condition })).await;
+        assert_eq!(units(&told, "units"), whole, "{told}");
+        assert_eq!((&told["taken_total"], units(&told, "taken")), (&json!(1), vec![bolts.clone()]), "{told}");
+        let wish = json!({ "name": "Built", "criteria": { kind: condition } });
+        let (status, kept) = web.json("POST", "/api/v1/scopes", wish).await;
+        assert_eq!((status, &kept["members"]), (StatusCode::CREATED, &json!(2)), "{kept}");
+    }
+    // Packed whole, or dispatched, the box itself is what it happened to.
+    let mut sent = event(Stage::Dispatch, "2025-01-21T05:00:00Z").part(&bolts, Role::Subject);
+    sent.machine = "BENCH-1".into();
+    site.say("KOL", sent);
+    site.settle().await;
+    let told = ask(json!({ "event": { "machine": "BENCH-1", "without_taken": true } })).await;
+    assert_eq!((&told["total"], &told["taken_total"]), (&json!(3), &json!(0)), "{told}");
 }
 
 #[tokio::test]
