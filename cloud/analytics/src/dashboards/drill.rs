@@ -57,12 +57,12 @@ impl Age {
 
     /// Last events of it are after the first moment, and not after the second.
     fn between(self, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
-        let back = |days| now - chrono::TimeDelta::days(days);
+        let [day, three_days, week] = store::ages(now);
         match self {
-            Self::Day => (Some(back(1)), None),
-            Self::ThreeDays => (Some(back(3)), Some(back(1))),
-            Self::Week => (Some(back(7)), Some(back(3))),
-            Self::Older => (None, Some(back(7))),
+            Self::Day => (Some(day), None),
+            Self::ThreeDays => (Some(three_days), Some(day)),
+            Self::Week => (Some(week), Some(three_days)),
+            Self::Older => (None, Some(week)),
         }
     }
 }

@@ -98,8 +98,11 @@ pub struct WipRow {
     pub older: i64,
 }
 
-/// By how much the ages differ that units in work are counted by, in days.
-const AGES: [i64; 3] = [1, 3, 7];
+/// The moments at which units in work pass from one age to the next: a day, three days and a week
+/// ago.
+pub(super) fn ages(now: DateTime<Utc>) -> [DateTime<Utc>; 3] {
+    [1, 3, 7].map(|days| now - TimeDelta::days(days))
+}
 
 /// Units in work now (`trace::projection::state::in_work`) by stage: within a day, three days,
 /// a week, or longer since they last went on. What is inside of another unit is counted with it,
@@ -107,7 +110,8 @@ const AGES: [i64; 3] = [1, 3, 7];
 /// looked at.
 pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> Result<Vec<WipRow>, Error> {
     let tenant = tx.tenant();
-    let split = AGES.map(|days| hour(now - TimeDelta::days(days)));
+    let [day, three_days, week] = ages(now);
+    let split = [day, three_days, week].map(hour);
     let until = split.map(|hour| hour + TimeDelta::hours(1));
     sqlx::query_as!(
         WipRow,
@@ -118,24 +122,26 @@ pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> 
                select plant, stage, hour, units from in_work_changes
                where tenant_id = $1 and ($2::text[] is null or plant = any($2))),
            counted as (
-               select stage, hour as at, units from noted where hour <> all($4::timestamptz[])
+               select stage, hour as at, units from noted where hour <> all($6::timestamptz[])
                union all
                select r.last_stage, r.last_at, 1
                from (select distinct plant, stage, hour, until
-                     from noted join unnest($4, $5::timestamptz[]) as split(hour, until) using (hour)) split
+                     from noted join unnest($6, $7::timestamptz[]) as split(hour, until) using (hour)) split
                join uid_registry r on r.tenant_id = $1 and r.plant = split.plant and r.last_stage = split.stage
                    and r.last_at >= split.hour and r.last_at < split.until
                where r.life = 2 and r.custody = 1
                  and (r.last_stage in (15, 16, 19, 20) or r.last_stage in (12, 14, 17, 18) and r.order_number <> ''))
            select stage as "stage!", sum(units)::bigint as "total!",
-                  coalesce(sum(units) filter (where at > $3::timestamptz - interval '1 day'), 0)::bigint as "day!",
-                  coalesce(sum(units) filter (where at <= $3 - interval '1 day' and at > $3 - interval '3 days'), 0)::bigint as "three_days!",
-                  coalesce(sum(units) filter (where at <= $3 - interval '3 days' and at > $3 - interval '7 days'), 0)::bigint as "week!",
-                  coalesce(sum(units) filter (where at <= $3 - interval '7 days'), 0)::bigint as "older!"
+                  coalesce(sum(units) filter (where at > $3::timestamptz), 0)::bigint as "day!",
+                  coalesce(sum(units) filter (where at <= $3 and at > $4::timestamptz), 0)::bigint as "three_days!",
+                  coalesce(sum(units) filter (where at <= $4 and at > $5::timestamptz), 0)::bigint as "week!",
+                  coalesce(sum(units) filter (where at <= $5), 0)::bigint as "older!"
            from counted group by stage having sum(units) <> 0 order by stage"#,
         tenant,
         plants,
-        now,
+        day,
+        three_days,
+        week,
         &split,
         &until,
     )

@@ -1,5 +1,7 @@
 //! What is found, by whom, and how much is read for it.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use sqlx::postgres::PgConnection;
@@ -54,12 +56,15 @@ impl Site {
 
     /// Waits until no other connection is where the tenant lives.
     async fn alone(owner: &mut PgConnection) {
-        let others = "select count(*) from pg_stat_activity
-                      where datname = current_database() and pid <> pg_backend_pid()
-                        and backend_type = 'client backend'";
-        while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *owner).await.unwrap() > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        let waiting = async {
+            let others = "select count(*) from pg_stat_activity
+                          where datname = current_database() and pid <> pg_backend_pid()
+                            and backend_type = 'client backend'";
+            while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *owner).await.unwrap() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the server notices");
     }
 
     /// How many rows of tables and entries of indexes have been read where the tenant lives, as far
