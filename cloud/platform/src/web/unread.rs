@@ -1,8 +1,6 @@
 //! What of a request could not be read, in the reader's words. A parser says it in English
 //! and to programmers; which field it is and what kind of mistake is taken from there.
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 
 use super::Problem;
@@ -40,15 +38,11 @@ enum Unread {
 
 /// The problem that a parser said this.
 pub(super) fn unread(status: StatusCode, code: &'static str, said: String) -> Problem {
-    let wrong = Arc::new(Unread::of(&said));
-    let problem = Problem::new(status, code, said.clone()).in_english(said.clone()).told_by({
-        let wrong = wrong.clone();
-        move |texts| wrong.say(texts)
-    });
-    match wrong.field().to_owned() {
-        field if field.is_empty() => problem,
-        field => problem.field_told_by(field, said, move |texts| wrong.say(texts)),
-    }
+    let wrong = Unread::of(&said);
+    let field = wrong.field().to_owned();
+    let say = move |texts: &Texts| wrong.say(texts);
+    let problem = Problem::new(status, code, said.clone()).in_english(said);
+    if field.is_empty() { problem.told_by(say) } else { problem.both_told_by(field, say) }
 }
 
 /// The problem that this is no JSON.
