@@ -30,8 +30,6 @@ enum Unread {
     Kind { field: String, wanted: &'static str },
     /// A value is not understood.
     Value { field: String },
-    /// It is no JSON, from this line and column on.
-    NoJson { line: String, column: String },
     /// It is of another form as a whole.
     Form,
 }
@@ -47,11 +45,14 @@ pub(super) fn unread(status: StatusCode, code: &'static str, said: String) -> Pr
 
 /// The problem that this is no JSON.
 pub(super) fn no_json(said: String) -> Problem {
-    let problem = Problem::bad_request("request.malformed", said.clone()).in_english(said.clone());
-    let wrong = placed(&said).map_or(Unread::Form, |(line, column)| Unread::NoJson { line, column });
-    problem.told_by(move |texts| match &wrong {
-        Unread::NoJson { .. } => wrong.say(texts),
-        _ => texts.t("error-request-malformed"),
+    let place = placed(&said);
+    let problem = Problem::bad_request("request.malformed", said.clone()).in_english(said);
+    problem.told_by(move |texts| match &place {
+        Some((line, column)) => texts.with(
+            "error-read-no-json",
+            &[("line", line.as_str().into()), ("column", column.as_str().into())],
+        ),
+        None => texts.t("error-request-malformed"),
     })
 }
 
@@ -109,7 +110,7 @@ impl Unread {
             | Self::Twice { field }
             | Self::Kind { field, .. }
             | Self::Value { field } => field,
-            Self::NoJson { .. } | Self::Form => "",
+            Self::Form => "",
         }
     }
 
@@ -137,10 +138,6 @@ impl Unread {
                     .with("error-read-wanted", &[("field", field.as_str().into()), ("wanted", wanted.into())])
             }
             Self::Value { field } => texts.t1("error-read-value", "field", field),
-            Self::NoJson { line, column } => texts.with(
-                "error-read-no-json",
-                &[("line", line.as_str().into()), ("column", column.as_str().into())],
-            ),
             Self::Form => texts.t("error-read-form"),
         }
     }
