@@ -9,7 +9,7 @@ use crate::db::{DbError, SystemTx};
 use crate::i18n::{Texts, Value};
 use crate::notify::{self, Stop, Trouble};
 use crate::people::{Counted, count_try, try_succeeded};
-use crate::web::{AppState, Caller, Problem};
+use crate::web::{AppState, Caller, Problem, minutes_to};
 
 /// What came of trying the server that was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +120,7 @@ pub(super) async fn must_wait(
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, Problem> {
     let until = state.db.system_tx(async |system| count_try(system, counted, now).await).await?;
-    Ok(until.map(|until| (until - now).num_seconds().div_euclid(60) + 1))
+    Ok(until.map(|until| minutes_to(until, now)))
 }
 
 /// A try was good, and counts no more.
