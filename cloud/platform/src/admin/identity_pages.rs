@@ -15,7 +15,7 @@ use super::identity::{self, AdminError, Answered, Attempt, Next, SESSION_LIFETIM
 use crate::i18n::Texts;
 use crate::people::{enrolment_html, password};
 use crate::web::{
-    AppState, Client, Path, Problem, Visitor, client_of, cookie_of, form, require_same, status_of,
+    AppState, Client, Path, Problem, Visitor, client_of, cookie_of, form, minutes_to, require_same, status_of,
 };
 
 /// Seconds that a sign-in under way lasts.
@@ -80,7 +80,7 @@ async fn sign_in(
             return Ok(response);
         }
         Tried::No => texts.t("signin-failed-password"),
-        Tried::Wait(until) => texts.count("signin-wait", (until - now).num_seconds().div_euclid(60) + 1),
+        Tried::Wait(until) => texts.count("signin-wait", minutes_to(until, now)),
     };
     let page = SignIn { title: texts.t("admin-signin"), texts, email: &attempt.email, failed: Some(failed) };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response())
@@ -148,7 +148,7 @@ async fn code(
             return Ok(response);
         }
         Answered::Wrong => texts.t("people-error-code"),
-        Answered::Wait(until) => texts.count("signin-wait", (until - now).num_seconds().div_euclid(60) + 1),
+        Answered::Wait(until) => texts.count("signin-wait", minutes_to(until, now)),
     };
     show_code(&state, &visitor, &headers, Some(failed)).await
 }

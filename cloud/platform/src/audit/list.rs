@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::store::{self, Shown};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
-use crate::i18n::Texts;
 use crate::web::{NOT_A_PLACE, Problem, parse_place, place, rows};
 
 /// Most rows of one answer.
@@ -152,13 +151,9 @@ impl Asked {
             return Ok(None);
         }
         let place = parse_place(&self.after).map(Some);
-        let say = |texts: &Texts| texts.t("error-no-place");
         place.ok_or_else(|| {
-            Problem::bad_request("query.parameter", NOT_A_PLACE).told_by(say).field_told_by(
-                "after",
-                NOT_A_PLACE,
-                say,
-            )
+            Problem::bad_request("query.parameter", NOT_A_PLACE)
+                .both_told_by("after", |texts| texts.t("error-no-place"))
         })
     }
 }

@@ -15,7 +15,6 @@ use super::preferences::{self, Choice};
 use super::times;
 use super::{MANAGE, pages, store};
 use crate::db::DbError;
-use crate::i18n::Texts;
 use crate::openapi::{Operation, group};
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
 use crate::web::{AppState, Caller, Path, Problem, json, query, rows};
@@ -392,9 +391,8 @@ fn word<T>(field: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Res
         parse(text).ok_or_else(|| {
             let what = format!("'{text}' is none of those that there are");
             let text = text.to_owned();
-            let say = move |texts: &Texts| texts.t1("error-query-word", "value", &text);
-            let problem = Problem::bad_request("query.parameter", what.clone()).told_by(say.clone());
-            problem.field_told_by(field, what, say)
+            Problem::bad_request("query.parameter", what)
+                .both_told_by(field, move |texts| texts.t1("error-query-word", "value", &text))
         })
     })
     .transpose()

@@ -74,13 +74,20 @@ pub(super) enum At {
     Addresses(Vec<SocketAddr>),
 }
 
-/// Where a server stopped that was tried.
+/// Where a server stopped that was connected to.
 #[derive(Debug)]
 pub(super) enum Untaken {
     /// Before it was ready for a mail, or for a name and a password.
     Unready(SmtpError),
     /// At name and password.
     SignIn(SmtpError),
+}
+
+impl From<Untaken> for SmtpError {
+    fn from(untaken: Untaken) -> Self {
+        let (Untaken::Unready(error) | Untaken::SignIn(error)) = untaken;
+        error
+    }
 }
 
 /// How a server is reached and spoken to.
@@ -144,7 +151,7 @@ impl Way {
     pub(super) async fn send(self: &Arc<Self>, envelope: &Envelope, mail: &[u8]) -> Result<(), SmtpError> {
         let mut connection = match self.kept().await {
             Some(connection) => connection,
-            None => self.connected().await?,
+            None => self.connected(self.ready_within).await?,
         };
         connection.send(envelope, mail).await?;
         self.keep(connection);
@@ -189,21 +196,19 @@ impl Way {
     /// Tries the server: whether an address of it becomes ready `within` that, and takes
     /// name and password where there are such. No mail is sent, and no connection kept.
     pub(super) async fn tried(&self, within: Duration) -> Result<(), Untaken> {
-        let mut connection = self.reached(within).await.map_err(Untaken::Unready)?;
-        if let Some(credentials) = &self.line.credentials {
-            let signed_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
-            signed_in.map_err(|error| Untaken::SignIn(error.into()))?;
-        }
+        let mut connection = self.connected(within).await?;
         // It is said that it is over; whoever does not answer to that was tried all the same.
         let _ = timeout(PARTED_WITHIN, connection.quit()).await;
         Ok(())
     }
 
-    /// A new connection, to the first address that becomes ready.
-    async fn connected(&self) -> Result<AsyncSmtpConnection, SmtpError> {
-        let mut connection = self.reached(self.ready_within).await?;
+    /// A new connection, to the first address that becomes ready `within` that, signed in
+    /// where there are name and password.
+    async fn connected(&self, within: Duration) -> Result<AsyncSmtpConnection, Untaken> {
+        let mut connection = self.reached(within).await.map_err(Untaken::Unready)?;
         if let Some(credentials) = &self.line.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+            let signed_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
+            signed_in.map_err(|error| Untaken::SignIn(error.into()))?;
         }
         Ok(connection)
     }

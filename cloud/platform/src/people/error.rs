@@ -216,11 +216,10 @@ impl From<PeopleError> for Problem {
                 Arc::new(move |texts| texts.t(key))
             }
         };
-        let whole = say.clone();
-        let problem = problem.told_by(move |texts| whole(texts));
+        let say = move |texts: &Texts| say(texts);
         match error.field() {
-            Some(field) => problem.field_told_by(field, detail, move |texts| say(texts)),
-            None => problem,
+            Some(field) => problem.both_told_by(field, say),
+            None => problem.told_by(say),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::throttle::Counted;
 use super::{links, model, signin};
 use crate::db::Db;
 use crate::i18n::Texts;
-use crate::web::{AppState, Client, Problem, Visitor, client_of, require_same};
+use crate::web::{AppState, Client, Problem, Visitor, client_of, minutes_to, require_same};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/forgot", get(page).post(ask))
@@ -75,8 +75,7 @@ async fn ask(
     if let Some(address) = address
         && let Some(until) = counted(&state.db, Counted::ForgotAddress(address), now).await?
     {
-        let minutes = (until - now).num_seconds().div_euclid(60) + 1;
-        let failed = visitor.texts.count("signin-wait", minutes);
+        let failed = visitor.texts.count("signin-wait", minutes_to(until, now));
         let page = show(&state, &visitor, false, Some(failed))?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }

@@ -16,8 +16,8 @@ use super::signin::SignedIn;
 use super::steps::{self, Answered, Next};
 use crate::i18n::Texts;
 use crate::web::{
-    AppState, Problem, Visitor, after_sign_in, end_step, local_path, require_same, set_session, set_step,
-    status_of, step_of, step_path,
+    AppState, Problem, Visitor, after_sign_in, end_step, local_path, minutes_to, require_same, set_session,
+    set_step, status_of, step_of, step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {
@@ -134,8 +134,7 @@ async fn answer(
             show(&state, &visitor, &headers, &sent.next, Some(failed)).await
         }
         Answered::Wait(until) => {
-            let minutes = (until - now).num_seconds().div_euclid(60) + 1;
-            let failed = texts.count("signin-wait", minutes);
+            let failed = texts.count("signin-wait", minutes_to(until, now));
             show(&state, &visitor, &headers, &sent.next, Some(failed)).await
         }
         Answered::In(session, codes) => {

@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::mail::server;
 use super::pages::say;
 use super::service::{self, SettingsError, TypedSmtp};
 use super::store::{self, Settings, Smtp};
@@ -478,11 +479,6 @@ fn given<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Option<Option<String
     Option::deserialize(from).map(Some)
 }
 
-async fn server(state: &AppState, caller: &Caller) -> Result<Smtp, Problem> {
-    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
-    Ok(state.db.tx(&caller.cx, look).await?)
-}
-
 async fn mail(
     State(state): State<AppState>,
     caller: Caller,
@@ -520,8 +516,8 @@ async fn set_mail(
     let done = service::smtp_set(&state.db, &by, &state.secrets, &typed, state.private_webhooks).await;
     done.map_err(|error| problem(&caller, error, if_match))?;
     // It is saved, whatever comes of the trial.
-    let trial = trial::of_saved(&state, &caller).await?;
     let it = server(&state, &caller).await?;
+    let trial = trial::of_saved(&state, &caller, &it).await?;
     let trial = trial.map(|trial| MailTrial::of(&trial, &caller.texts, &it));
     let tag = etag(it.version);
     Ok(([tag], Json(MailServer { trial, ..MailServer::from(it) })).into_response())

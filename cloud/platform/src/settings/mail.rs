@@ -98,6 +98,12 @@ async fn way(tenant: Uuid, secrets: &Secrets, smtp: &Smtp, private: bool) -> Res
     Mailer::to(&opened(tenant, secrets, smtp)?, private).await
 }
 
+/// The tenant's own server, as it is set.
+pub(super) async fn server(state: &AppState, caller: &Caller) -> Result<Smtp, Problem> {
+    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
+    Ok(state.db.tx(&caller.cx, look).await?)
+}
+
 /// A server with its password, as it is spoken to.
 pub(super) fn opened(tenant: Uuid, secrets: &Secrets, smtp: &Smtp) -> Result<Server, Failure> {
     let password = match &smtp.smtp_password {
@@ -240,8 +246,7 @@ async fn show(
     headers: &HeaderMap,
     shown: Shown,
 ) -> Result<Response, Problem> {
-    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
-    let smtp = state.db.tx(&caller.cx, look).await?;
+    let smtp = server(state, caller).await?;
     let (own, has_password) = (!smtp.smtp_host.is_empty(), smtp.smtp_password.is_some());
     let tried = shown.trial.filter(|_| own);
     let tried = tried.map(|trial| trial.amiss(&caller.texts, &smtp).map_or(Ok(()), Err));
@@ -277,7 +282,7 @@ async fn page(
 ) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
     let done = query::<Done>(&uri)?.done;
-    let trial = done.as_deref().filter(|done| *done == ANSWERED).map(|_| Trial::Answered);
+    let trial = (done.as_deref() == Some(ANSWERED)).then_some(Trial::Answered);
     show(&state, &caller, &headers, Shown { done: done.is_some(), trial, ..Shown::default() }).await
 }
 
@@ -293,7 +298,7 @@ async fn set(
     let done = service::smtp_set(&state.db, &by, &state.secrets, &typed.smtp(), state.private_webhooks).await;
     match done {
         // It is saved, whatever comes of the trial.
-        Ok(()) => match trial::of_saved(&state, &caller).await? {
+        Ok(()) => match trial::of_saved(&state, &caller, &server(&state, &caller).await?).await? {
             None => Ok(Redirect::to("/settings/mail?done=1").into_response()),
             Some(Trial::Answered) => {
                 Ok(Redirect::to(&format!("/settings/mail?done={ANSWERED}")).into_response())

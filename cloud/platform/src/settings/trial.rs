@@ -4,12 +4,12 @@
 use chrono::{DateTime, Utc};
 
 use super::mail::opened;
-use super::store::{self, Smtp};
-use crate::db::{DbError, SystemTx, Tx};
+use super::store::Smtp;
+use crate::db::{DbError, SystemTx};
 use crate::i18n::{Texts, Value};
 use crate::notify::{self, Stop, Trouble};
 use crate::people::{Counted, count_try, try_succeeded};
-use crate::web::{AppState, Caller, Problem};
+use crate::web::{AppState, Caller, Problem, minutes_to};
 
 /// What came of trying the server that was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,9 +82,11 @@ fn text_key(stop: Stop, security: &str) -> &'static str {
 }
 
 /// Tries the server that was just saved; `None` when the tenant has none of its own.
-pub(super) async fn of_saved(state: &AppState, caller: &Caller) -> Result<Option<Trial>, Problem> {
-    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
-    let smtp = state.db.tx(&caller.cx, look).await?;
+pub(super) async fn of_saved(
+    state: &AppState,
+    caller: &Caller,
+    smtp: &Smtp,
+) -> Result<Option<Trial>, Problem> {
     if smtp.smtp_host.is_empty() {
         return Ok(None);
     }
@@ -93,7 +95,7 @@ pub(super) async fn of_saved(state: &AppState, caller: &Caller) -> Result<Option
     if let Some(minutes) = must_wait(state, &counted, Utc::now()).await? {
         return Ok(Some(Trial::Wait(minutes)));
     }
-    let server = match opened(caller.cx.tenant, &state.secrets, &smtp) {
+    let server = match opened(caller.cx.tenant, &state.secrets, smtp) {
         Ok(server) => server,
         // A password that was kept from before does not open any more.
         Err(failure) => {
@@ -118,7 +120,7 @@ pub(super) async fn must_wait(
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, Problem> {
     let until = state.db.system_tx(async |system| count_try(system, counted, now).await).await?;
-    Ok(until.map(|until| (until - now).num_seconds().div_euclid(60) + 1))
+    Ok(until.map(|until| minutes_to(until, now)))
 }
 
 /// A try was good, and counts no more.

@@ -70,8 +70,8 @@ pub(crate) use sheet::FORMULA;
 pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
 pub(crate) use signin::{
-    after_sign_in, end_current, end_provider, end_step, present, provider_of, set_language, set_provider,
-    set_session, set_step, step_of, step_path,
+    after_sign_in, end_current, end_provider, end_step, minutes_to, present, provider_of, set_language,
+    set_provider, set_session, set_step, step_of, step_path,
 };
 pub use state::{AppState, Builder};
 pub use told::kept;

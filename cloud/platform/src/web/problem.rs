@@ -177,6 +177,18 @@ impl Problem {
         self.field(field, detail)
     }
 
+    /// [`Problem::told_by`] and [`Problem::field_told_by`] in the same words, where the mistake
+    /// of one field is all that there is to say.
+    #[must_use]
+    pub fn both_told_by(
+        self,
+        field: impl Into<String>,
+        say: impl Fn(&Texts) -> String + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let detail = self.detail.clone();
+        self.told_by(say.clone()).field_told_by(field, detail, say)
+    }
+
     /// As its reader can read it: in words of the language, where there are some. What was
     /// said in English alone goes where programs find it, and the reader is told what kind
     /// of mistake it is and in which fields.

@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 
 use super::Problem;
 use super::unread::{no_json, unread};
-use crate::i18n::Texts;
 
 /// The query string of a request. A handler calls it after it has asked who
 /// calls, so that a stranger learns nothing about parameters.
@@ -63,8 +62,8 @@ where
         return Ok(limit);
     }
     let what = format!("{limit} is not 1 to {most}");
-    let say = move |texts: &Texts| texts.t1("error-query-limit", "most", most);
-    Err(Problem::bad_request("query.parameter", what.clone()).told_by(say).field_told_by("limit", what, say))
+    Err(Problem::bad_request("query.parameter", what)
+        .both_told_by("limit", move |texts| texts.t1("error-query-limit", "most", most)))
 }
 
 /// The JSON that a program sent. A handler calls it after it has asked who calls,

@@ -149,7 +149,7 @@ async fn submit(
 }
 
 /// Minutes to wait, begun ones whole.
-fn minutes_to(until: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+pub(crate) fn minutes_to(until: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
     (until - now).num_seconds().div_euclid(60) + 1
 }
 

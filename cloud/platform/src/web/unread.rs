@@ -1,8 +1,6 @@
 //! What of a request could not be read, in the reader's words. A parser says it in English
 //! and to programmers; which field it is and what kind of mistake is taken from there.
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 
 use super::Problem;
@@ -32,32 +30,29 @@ enum Unread {
     Kind { field: String, wanted: &'static str },
     /// A value is not understood.
     Value { field: String },
-    /// It is no JSON, from this line and column on.
-    NoJson { line: String, column: String },
     /// It is of another form as a whole.
     Form,
 }
 
 /// The problem that a parser said this.
 pub(super) fn unread(status: StatusCode, code: &'static str, said: String) -> Problem {
-    let wrong = Arc::new(Unread::of(&said));
-    let problem = Problem::new(status, code, said.clone()).in_english(said.clone()).told_by({
-        let wrong = wrong.clone();
-        move |texts| wrong.say(texts)
-    });
-    match wrong.field().to_owned() {
-        field if field.is_empty() => problem,
-        field => problem.field_told_by(field, said, move |texts| wrong.say(texts)),
-    }
+    let wrong = Unread::of(&said);
+    let field = wrong.field().to_owned();
+    let say = move |texts: &Texts| wrong.say(texts);
+    let problem = Problem::new(status, code, said.clone()).in_english(said);
+    if field.is_empty() { problem.told_by(say) } else { problem.both_told_by(field, say) }
 }
 
 /// The problem that this is no JSON.
 pub(super) fn no_json(said: String) -> Problem {
-    let problem = Problem::bad_request("request.malformed", said.clone()).in_english(said.clone());
-    let wrong = placed(&said).map_or(Unread::Form, |(line, column)| Unread::NoJson { line, column });
-    problem.told_by(move |texts| match &wrong {
-        Unread::NoJson { .. } => wrong.say(texts),
-        _ => texts.t("error-request-malformed"),
+    let place = placed(&said);
+    let problem = Problem::bad_request("request.malformed", said.clone()).in_english(said);
+    problem.told_by(move |texts| match &place {
+        Some((line, column)) => texts.with(
+            "error-read-no-json",
+            &[("line", line.as_str().into()), ("column", column.as_str().into())],
+        ),
+        None => texts.t("error-request-malformed"),
     })
 }
 
@@ -115,7 +110,7 @@ impl Unread {
             | Self::Twice { field }
             | Self::Kind { field, .. }
             | Self::Value { field } => field,
-            Self::NoJson { .. } | Self::Form => "",
+            Self::Form => "",
         }
     }
 
@@ -143,10 +138,6 @@ impl Unread {
                     .with("error-read-wanted", &[("field", field.as_str().into()), ("wanted", wanted.into())])
             }
             Self::Value { field } => texts.t1("error-read-value", "field", field),
-            Self::NoJson { line, column } => texts.with(
-                "error-read-no-json",
-                &[("line", line.as_str().into()), ("column", column.as_str().into())],
-            ),
             Self::Form => texts.t("error-read-form"),
         }
     }

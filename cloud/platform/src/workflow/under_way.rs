@@ -9,7 +9,7 @@ use super::store::instances::{self, Waiting};
 use crate::db::{DbError, Tx};
 
 /// Most documents that are listed of each kind.
-const MOST: usize = 100;
+const MOST: i64 = 100;
 
 /// Why a document waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,9 +50,8 @@ pub struct UnderWay {
 /// # Errors
 /// The database.
 pub(crate) async fn under_way(tx: &mut Tx, person: Uuid) -> Result<Vec<UnderWay>, DbError> {
-    let limit = i64::try_from(MOST).unwrap_or(i64::MAX);
-    let raised = instances::started_by(tx, person, limit).await?;
-    let asked = instances::asking(tx, person, limit).await?;
+    let raised = instances::started_by(tx, person, MOST).await?;
+    let asked = instances::asking(tx, person, MOST).await?;
     let told = |why: Why| {
         move |Waiting { instance_id, title }: Waiting| UnderWay {
             title,

@@ -224,11 +224,8 @@ async fn lot_named(tx: &mut Tx, named: &str, delivery_only: bool) -> Result<Uuid
         }
         return Ok(lot);
     }
-    let lot = match store::lots_named(tx, named, delivery_only).await.map_err(TraceError::from)?.as_slice() {
-        [lot] => *lot,
-        [] => return Err(HoldingError::Lot("recalls-wrong-lot")),
-        _ => return Err(HoldingError::Lot("recalls-wrong-lots")),
-    };
+    let lots = store::lots_named(tx, named, delivery_only).await.map_err(TraceError::from)?;
+    let lot = one_lot(&lots).map_err(HoldingError::Lot)?;
     let Some(plants) = plants else { return Ok(lot) };
     let deliveries = if delivery_only { vec![lot] } else { holds::deliveries::all(tx, lot).await? };
     for lot in deliveries {
@@ -237,6 +234,16 @@ async fn lot_named(tx: &mut Tx, named: &str, delivery_only: bool) -> Result<Uuid
         }
     }
     Err(HoldingError::Lot("recalls-wrong-lot"))
+}
+
+/// The one lot of those with a supplier's number; else the key of the text that says that it is
+/// the number of none, or of several. Pure.
+pub(crate) fn one_lot(lots: &[Uuid]) -> Result<Uuid, &'static str> {
+    match lots {
+        [lot] => Ok(*lot),
+        [] => Err("recalls-wrong-lot"),
+        _ => Err("recalls-wrong-lots"),
+    }
 }
 
 /// A release as it is asked for.

@@ -4,7 +4,8 @@
 //! place up to which it has come, so that whoever is stopped or killed goes on there. A timeline is
 //! the same before, meanwhile and after; only what it reads is less.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use platform::ctx::Cx;
@@ -60,66 +61,49 @@ struct Progress {
 /// Looks through what all tenants have, until `stop`. Several processes may do it at once; each
 /// tenant is one's at a time.
 pub(crate) async fn run(db: Db, stop: CancellationToken) {
-    let mut done = HashSet::new();
-    loop {
-        match tenancy::active_ids(&db).await {
-            Ok(tenants) => {
-                let open = tenants.into_iter().filter(|tenant| !done.contains(tenant)).collect();
-                done.extend(through(&db, open, &stop).await);
-            }
-            Err(error) => tracing::warn!(%error, "times of older events: tenants cannot be listed"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
+    let progress = Mutex::new(HashMap::new());
+    let (at, told, until) = (&db, &progress, &stop);
+    let turn = |tenant| turn(at, tenant, told, until);
+    tenancy::rounds(at, "times of older events", EVERY, until, turn).await;
 }
 
-/// A step of each of these tenants in turn, until none has anything left; answers those that are
-/// looked through. What cannot go on is left for the next time.
-async fn through(db: &Db, mut open: BTreeSet<Uuid>, stop: &CancellationToken) -> Vec<Uuid> {
-    let (mut done, mut progress) = (Vec::new(), HashMap::new());
-    while !open.is_empty() {
-        for tenant in std::mem::take(&mut open) {
-            let began = Instant::now();
-            let mut pause = PAUSE;
-            match step(db, tenant).await {
-                Ok(Step::Went { through, timed, behind }) => {
-                    open.insert(tenant);
-                    note(
-                        progress.entry(tenant).or_insert(Progress { timed: 0, logged: began }),
-                        tenant,
-                        (through, timed),
-                    );
-                    pause = if behind { BEHIND } else { began.elapsed().max(PAUSE) };
-                }
-                Ok(Step::All) => {
-                    if let Some(Progress { timed: timed @ 1.., .. }) = progress.remove(&tenant) {
-                        tracing::info!(%tenant, timed, "all older events have their times beside their UIDs");
-                    }
-                    done.push(tenant);
-                }
-                Ok(Step::Elsewhere) => {}
-                Err(error) => {
-                    tracing::warn!(%tenant, %error, "times of older events: this will be tried again");
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => return done,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
+/// A step of a tenant and the pause after it; answers whether there may be more.
+async fn turn(
+    db: &Db,
+    tenant: Uuid,
+    progress: &Mutex<HashMap<Uuid, Progress>>,
+    stop: &CancellationToken,
+) -> Result<bool, DbError> {
+    let began = Instant::now();
+    let step = step(db, tenant).await?;
+    note(&mut progress.lock().unwrap_or_else(PoisonError::into_inner), tenant, step);
+    let Step::Went { behind, .. } = step else { return Ok(false) };
+    let pause = if behind { BEHIND } else { began.elapsed().max(PAUSE) };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(pause) => {}
     }
-    done
+    Ok(true)
 }
 
-/// Counts what was done, and tells the log now and then.
-fn note(progress: &mut Progress, tenant: Uuid, (through, timed): (i64, i64)) {
-    progress.timed += timed;
-    if progress.timed > 0 && progress.logged.elapsed() >= LOGGED {
-        progress.logged = Instant::now();
-        tracing::info!(%tenant, through, timed = progress.timed, "older events get their times beside their UIDs");
+/// Counts what a step did, and tells the log now and then, and at the end.
+fn note(progress: &mut HashMap<Uuid, Progress>, tenant: Uuid, step: Step) {
+    match step {
+        Step::Went { through, timed, .. } => {
+            let so_far = progress.entry(tenant).or_insert(Progress { timed: 0, logged: Instant::now() });
+            so_far.timed += timed;
+            if so_far.timed > 0 && so_far.logged.elapsed() >= LOGGED {
+                so_far.logged = Instant::now();
+                let timed = so_far.timed;
+                tracing::info!(%tenant, through, timed, "older events get their times beside their UIDs");
+            }
+        }
+        Step::All => {
+            if let Some(Progress { timed: timed @ 1.., .. }) = progress.remove(&tenant) {
+                tracing::info!(%tenant, timed, "all older events have their times beside their UIDs");
+            }
+        }
+        Step::Elsewhere => {}
     }
 }
 

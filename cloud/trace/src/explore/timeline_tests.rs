@@ -33,9 +33,7 @@ const READ: &str = "select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0
 
 /// Three pages of the example's long life, none of which may read all of it.
 async fn read_three_pages(site: &Site) {
-    let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
-    sqlx::raw_sql("analyze lifecycle_events; analyze event_subjects").execute(&mut owner).await.unwrap();
-    owner.close().await.unwrap();
+    as_owner(site, "analyze lifecycle_events; analyze event_subjects").await;
     let (mut after, mut seen) = (None::<String>, Vec::new());
     for page in 0..3 {
         let told: Result<_, TraceError> = site

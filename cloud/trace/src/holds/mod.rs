@@ -38,7 +38,7 @@ pub mod view;
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
-use platform::i18n::{Lang, Names, Sources};
+use platform::i18n::{Lang, Sources};
 use platform::notify::{self, Kind, Notice, To};
 use platform::reference::{self, Row};
 use platform::web::Module;
@@ -430,13 +430,7 @@ pub async fn release(
 /// What those who see holds are told: of a reason on the tenant's list its words, in each
 /// reader's language or else in English. Other systems are told its code.
 async fn notice(tx: &mut Tx, hold_id: Uuid, reason: &str, labels: usize) -> Result<Notice, HoldError> {
-    let listed = crate::pages::store::reason_texts(tx, &[reason.to_owned()]).await?;
-    let texts = listed.into_iter().next().map(|(_, texts)| texts).unwrap_or_default();
-    let said = |lang: Lang| texts.get(lang.code())?.as_str().filter(|text| !text.is_empty());
-    let words: Names = Lang::ALL
-        .into_iter()
-        .filter_map(|lang| Some((lang, said(lang).or_else(|| said(Lang::En))?.to_owned())))
-        .collect();
+    let words = crate::pages::words::reason_names(tx, reason).await?;
     Ok(Notice::new(To::Permission(HOLD_READ.code.to_owned()), format!("/holds/{hold_id}"))
         .called("reason", reason, &words)
         .counted("labels", labels))

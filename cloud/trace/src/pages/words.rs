@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use platform::db::DbError;
-use platform::i18n::Texts;
+use platform::i18n::{Lang, Texts};
 use platform::web::{AppState, Caller, Problem};
 use serde_json::Value;
 
@@ -88,6 +88,28 @@ pub(crate) async fn reason(
     Ok(Words { reasons, ..Words::default() }.reason(texts, code))
 }
 
+/// What the tenant's master calls a reason, for readers of each language; nothing of what is not
+/// on it.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn reason_names(
+    tx: &mut platform::db::Tx,
+    code: &str,
+) -> Result<platform::i18n::Names, sqlx::Error> {
+    let listed = store::reason_texts(tx, &[code.to_owned()]).await?;
+    let names = listed.iter().flat_map(|(_, all)| {
+        Lang::ALL.into_iter().filter_map(move |lang| Some((lang, called(all, lang)?.to_owned())))
+    });
+    Ok(names.collect())
+}
+
+/// What a reason is called in a language, else in English, by its texts. Pure.
+fn called(all: &Value, lang: Lang) -> Option<&str> {
+    let of = |lang: Lang| all.get(lang.code())?.as_str().filter(|text| !text.is_empty());
+    of(lang).or_else(|| of(Lang::En))
+}
+
 /// What is known of codes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Words {
@@ -147,10 +169,7 @@ impl Words {
     /// A reason as the tenant's master says it, else as plants mean what they write of
     /// themselves; a text that is neither's stands for itself.
     pub fn reason(&self, texts: &Texts, code: &str) -> String {
-        let said = self.reasons.get(code).and_then(|all| {
-            let of = |lang: &str| all.get(lang)?.as_str().filter(|text| !text.is_empty());
-            of(texts.lang.code()).or_else(|| of("en"))
-        });
+        let said = self.reasons.get(code).and_then(|all| called(all, texts.lang));
         said.map_or_else(|| texts.or(&format!("trace-why-{}", code.replace('.', "-")), code), str::to_owned)
     }
 }
@@ -159,7 +178,7 @@ impl Words {
 mod tests {
     use std::sync::Arc;
 
-    use platform::i18n::{I18n, Lang};
+    use platform::i18n::I18n;
     use serde_json::json;
 
     use super::super::TEXTS;

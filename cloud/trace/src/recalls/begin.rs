@@ -13,6 +13,7 @@ use super::error::RecallError;
 use super::model::{Change, KindOf, Reach, Recall, SEVERITIES, Status, Wish};
 use super::store;
 use super::{approval, snapshot, snapshot::Reached};
+use crate::explore::holding::one_lot;
 use crate::explore::service::resolve;
 use crate::explore::store::holding::{lot_of, lots_named};
 use crate::genealogy::Genealogy;
@@ -65,11 +66,8 @@ async fn wanted(tx: &mut Tx, wish: &Wish) -> Result<(Reach, String), RecallError
     } else if let Ok(lot) = wish.lot.trim().parse::<Uuid>() {
         lot
     } else {
-        match lots_named(tx, wish.lot.trim(), wish.delivery_only).await?.as_slice() {
-            [lot] => *lot,
-            [] => return Err(RecallError::field("lot", "recalls-wrong-lot")),
-            _ => return Err(RecallError::field("lot", "recalls-wrong-lots")),
-        }
+        let lots = lots_named(tx, wish.lot.trim(), wish.delivery_only).await?;
+        one_lot(&lots).map_err(|key| RecallError::field("lot", key))?
     };
     let name = store::recalls::lot_name(tx, lot).await?;
     let name = name.ok_or(RecallError::field("lot", "recalls-wrong-lot"))?;

@@ -14,7 +14,8 @@ use crate::i18n::{Texts, Value};
 use crate::people::signin::SignedIn;
 use crate::web::{
     AppState, Client, Path, Problem, Visitor, after_sign_in, client_of, end_current, end_provider, escaped,
-    is_ours, local_path, present, provider_of, query, set_provider, set_session, set_step, step_path,
+    is_ours, local_path, minutes_to, present, provider_of, query, set_provider, set_session, set_step,
+    step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {
@@ -196,7 +197,7 @@ async fn refused(
         Refusal::No(no) => (StatusCode::FORBIDDEN, texts.t(no.text_key())),
         Refusal::Full => (StatusCode::FORBIDDEN, texts.t("provider-no-full")),
         Refusal::Wait(until) => {
-            let minutes = (until - Utc::now()).num_seconds().div_euclid(60) + 1;
+            let minutes = minutes_to(until, Utc::now());
             (StatusCode::TOO_MANY_REQUESTS, texts.count("signin-wait", minutes))
         }
         Refusal::People(error) => return Err(error.into()),

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::DbError;
-use crate::i18n::{Names, Texts, Value as Said};
+use crate::i18n::{Names, Value as Said};
 use crate::openapi::Operation;
 use crate::web::{AppState, Caller, Path, Problem, json, query};
 use crate::workflow::detail::{Change, Detail};
@@ -121,12 +121,10 @@ async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<
             let known = Stand::ALL.map(Stand::name).join(", ");
             let what = format!("{name} is no state; there are {known}");
             let name = name.to_owned();
-            let say = move |texts: &Texts| {
+            Problem::bad_request("query.parameter", what).both_told_by("state", move |texts| {
                 let values = [("field", "state"), ("value", name.as_str()), ("known", known.as_str())];
                 texts.with("error-read-none-of", &values.map(|(key, value)| (key, Said::from(value))))
-            };
-            let problem = Problem::bad_request("query.parameter", what.clone()).told_by(say.clone());
-            problem.field_told_by("state", what, say)
+            })
         })?),
     };
     let (mut rows, titles) = state
