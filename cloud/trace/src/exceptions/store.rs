@@ -109,6 +109,24 @@ pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, Error> {
     .await
 }
 
+/// Resolves what was found of this kind and fingerprint, if it is still open: it is gone, as
+/// `how` says.
+pub async fn gone(tx: &mut Tx, kind: &str, fingerprint: &str, how: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        r#"update exceptions
+           set status = 'resolved', resolved_at = now(), resolved_by = 'system', resolution = $4
+           where tenant_id = $1 and kind = $2 and fingerprint = $3 and status <> 'resolved'"#,
+        tenant,
+        kind,
+        fingerprint,
+        how,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Numbers of unresolved exceptions by plant and kind, most first.
 pub async fn counts(tx: &mut Tx) -> Result<Vec<ExceptionCount>, Error> {
     let tenant = tx.tenant();

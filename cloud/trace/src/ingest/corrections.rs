@@ -7,11 +7,12 @@ use std::collections::{HashMap, HashSet};
 use platform::db::Tx;
 use uuid::Uuid;
 
-use super::findings::Finding;
+use super::findings::{Finding, identity};
 use super::links::{MAX_LINKS, inverse};
 use super::rows::{Decoded, LinkRow};
 use super::store::corrections::{self as store, MAX_FAMILY, Relative};
 use super::store::{self as all, Stream, events::LinkOf};
+use crate::exceptions;
 
 /// Whether `event` counts as never done, given (correction, corrected) pairs:
 /// it is so when a correction of it stands, that is, is not itself undone. Looks
@@ -121,17 +122,19 @@ pub async fn apply(
         }
     }
     let ids: Vec<Uuid> = events.iter().map(|e| e.event.event_id).filter(|id| !id.is_nil()).collect();
+    let here: HashSet<Uuid> = ids.iter().copied().collect();
     let none = HashSet::new();
-    for one in all::findings::waiting_corrections(tx, stream.tenant, &ids).await? {
-        let theirs = Stream { agent_id: one.agent_id, epoch: one.epoch, ..stream };
-        let Some(by) = store::event_at(tx, theirs, one.seq).await? else {
+    for by in store::naming(tx, stream.tenant, &ids).await? {
+        // One that waited does what it says, whatever somebody made of that it waited.
+        if here.contains(&by.event_id) {
             continue;
-        };
+        }
         if let Effect::Rows(rows, root) = rows_of(tx, stream.tenant, by, &none, &mut roots).await? {
             made.push(Applied { by, rows });
             judged.extend(root);
+            let waited = identity(by.agent_id, by.epoch, by.seq);
             let how = "the corrected event has come";
-            all::findings::resolve(tx, stream.tenant, one.exception_id, how).await?;
+            exceptions::store::gone(tx, "correct.unknown", &waited, how).await?;
         }
     }
     let rows = made
@@ -186,7 +189,7 @@ async fn rows_of(
     let wanted = i32::from(undone(root.event_id, &corrections));
     let links = match roots.entry((root.agent_id, root.epoch, root.seq)) {
         Entry::Occupied(known) => known.into_mut(),
-        Entry::Vacant(place) => place.insert(corrected(tx, tenant, root, by, &family).await?),
+        Entry::Vacant(place) => place.insert(corrected(tx, tenant, root, &family).await?),
     };
     let rows =
         (0..).zip(links).filter_map(|(ordinal, known)| known.towards(wanted).map(|row| (ordinal, row)));
@@ -206,21 +209,20 @@ fn root(family: &[Relative], from: Uuid) -> Option<Relative> {
     None
 }
 
-/// The links of an event, and how often its corrections but `by` undo each.
+/// The links of an event, and how often the rows of its corrections undo each. A correction may have
+/// its rows by now: what came in one batch is looked at once with each of the two that belong
+/// together.
 async fn corrected(
     tx: &mut Tx,
     tenant: Uuid,
     root: Relative,
-    by: Relative,
     family: &[Relative],
 ) -> Result<Vec<Corrected>, sqlx::Error> {
     let stream = Stream { tenant, agent_id: root.agent_id, epoch: root.epoch };
     let mut links = store::links_of(tx, stream, root.seq).await?;
     links.truncate(MAX_LINKS);
-    let others: Vec<Relative> =
-        family.iter().filter(|r| r.corrects.is_some() && **r != by).copied().collect();
-    let made =
-        if others.is_empty() { Vec::new() } else { store::made_of(tx, tenant, &links, &others).await? };
+    let corrections: Vec<Relative> = family.iter().filter(|r| r.corrects.is_some()).copied().collect();
+    let made = store::made_of(tx, tenant, &links, &corrections).await?;
     let mut times: HashMap<(i64, i64, i16, i16), i32> = HashMap::new();
     for one in made {
         *times.entry((one.from_key, one.to_key, one.kind, one.effect)).or_default() += 1;

@@ -82,5 +82,8 @@ pub async fn append(
     store::findings::insert(tx, tenant, findings).await?;
     store::cursor::advance(tx, stream, to_seq, Some(hash)).await?;
     let batch_id = store::cursor::batch_insert(tx, stream, from_seq, to_seq).await?;
+    let mut findings = Vec::new();
+    service::settle(tx, stream, &events, &mut findings).await?;
+    store::findings::insert(tx, tenant, findings).await?;
     Ok(Appended { stream, from_seq, event_ids, batch: notify::Batch { tenant, batch_id } })
 }

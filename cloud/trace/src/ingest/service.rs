@@ -288,11 +288,13 @@ async fn commit(
         .collect();
     let new = &batch.events[skip..];
     runs.extend((!new.is_empty()).then_some(new));
+    let mut written: Vec<&[Decoded]> = Vec::new();
     for events in &runs {
         if careful {
-            write_carefully(tx, stream, events, &mut findings).await?;
+            written.extend(write_carefully(tx, stream, events, &mut findings).await?);
         } else {
             write(tx, stream, events, &mut findings).await?;
+            written.push(events);
         }
         write_notes(tx, stream, plant, events, &batch.notes, &mut findings).await?;
     }
@@ -309,6 +311,15 @@ async fn commit(
             batch_id = Some(store::cursor::batch_insert(tx, stream, first.seq, last).await?);
         }
     }
+    let mut findings = Vec::new();
+    for events in written {
+        if careful {
+            settle_carefully(tx, stream, events, &mut findings).await?;
+        } else {
+            settle(tx, stream, events, &mut findings).await?;
+        }
+    }
+    store::findings::insert(tx, source.tenant, findings).await?;
     let stored = runs.iter().map(|events| events.len()).sum();
     Ok(Outcome::Committed { through_seq, chain_hash, stored, batch_id })
 }
@@ -342,7 +353,8 @@ async fn keep_strays(
     })
 }
 
-/// Writes new events with everything that hangs on them, but not the cursor.
+/// Writes new events with what hangs on them alone, but not the cursor. What hangs on other
+/// events too is for [`settle`].
 pub(super) async fn write(
     tx: &mut Tx,
     stream: Stream,
@@ -370,8 +382,6 @@ pub(super) async fn write(
         })
         .collect();
     store::events::links_insert(tx, links).await?;
-    let judged = corrections::apply(tx, stream, events, findings).await?;
-    returned::apply(tx, stream, events, &judged).await?;
     for event in events {
         findings.extend(Finding::defects(stream, &event.event.plant, event));
         findings.extend(Finding::late(stream, event));
@@ -383,6 +393,23 @@ pub(super) async fn write(
     second_births(tx, stream, events, &second, findings).await?;
     tell_fork(tx, stream, events).await?;
     Ok(())
+}
+
+/// Writes what follows from new events together with those of other streams: what corrections undo,
+/// and what returns close. Only after the batch has its number: from then on the tenant's commits
+/// go one by one, so that of two events that belong together the second one always sees the first,
+/// and not each of them nothing of the other.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn settle(
+    tx: &mut Tx,
+    stream: Stream,
+    events: &[Decoded],
+    findings: &mut Vec<Finding>,
+) -> Result<(), IngestError> {
+    let judged = corrections::apply(tx, stream, events, findings).await?;
+    Ok(returned::apply(tx, stream, events, &judged).await?)
 }
 
 /// Exceptions for UIDs born twice. Where both births are one agent's, its disk
@@ -440,19 +467,23 @@ async fn tell_fork(tx: &mut Tx, stream: Stream, events: &[Decoded]) -> Result<()
 
 /// As [`write`], one event at a time; of an event that the database refuses all
 /// the same, only the bytes are stored, with an exception. Slow, and only for
-/// what the decoder did not foresee.
-async fn write_carefully(
+/// what the decoder did not foresee. Answers those that are stored whole, each by itself.
+async fn write_carefully<'a>(
     tx: &mut Tx,
     stream: Stream,
-    events: &[Decoded],
+    events: &'a [Decoded],
     findings: &mut Vec<Finding>,
-) -> Result<(), IngestError> {
+) -> Result<Vec<&'a [Decoded]>, IngestError> {
+    let mut whole = Vec::new();
     for event in events {
         let one = std::slice::from_ref(event);
         let mut told = Vec::new();
         store::savepoint(tx).await?;
         match write(tx, stream, one, &mut told).await {
-            Ok(()) => store::savepoint_release(tx).await?,
+            Ok(()) => {
+                store::savepoint_release(tx).await?;
+                whole.push(one);
+            }
             Err(error) if error.is_about_data() => {
                 store::savepoint_rollback(tx).await?;
                 told.clear();
@@ -462,6 +493,32 @@ async fn write_carefully(
             Err(error) => return Err(error),
         }
         findings.append(&mut told);
+    }
+    Ok(whole)
+}
+
+/// As [`settle`], for one event of which the database may refuse what follows: then nothing does,
+/// and an exception says so.
+async fn settle_carefully(
+    tx: &mut Tx,
+    stream: Stream,
+    event: &[Decoded],
+    findings: &mut Vec<Finding>,
+) -> Result<(), IngestError> {
+    let mut told = Vec::new();
+    store::savepoint(tx).await?;
+    match settle(tx, stream, event, &mut told).await {
+        Ok(()) => {
+            store::savepoint_release(tx).await?;
+            findings.append(&mut told);
+        }
+        Err(error) if error.is_about_data() => {
+            store::savepoint_rollback(tx).await?;
+            for one in event {
+                findings.extend(Finding::defects(stream, &one.event.plant, &bare(one, &error)));
+            }
+        }
+        Err(error) => return Err(error),
     }
     Ok(())
 }

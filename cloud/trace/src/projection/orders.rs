@@ -14,8 +14,8 @@ use platform::reference;
 use rust_decimal::Decimal;
 
 use super::store::orders as store;
-use super::store::write;
 use super::tell;
+use crate::exceptions::{self, WITHDRAWN};
 use crate::explore::store::corrections;
 
 /// Types of orders that are counted.
@@ -109,7 +109,7 @@ pub async fn settle(tx: &mut Tx, document: &(String, String)) -> Result<Vec<refe
         (as_it_is, _) => as_it_is,
     };
     store::order_write(tx, kind, number, made, status).await?;
-    write::exceptions_withdraw_print(tx, tell::FAILED, &tell::document_print(document)).await?;
+    exceptions::store::gone(tx, tell::FAILED, &tell::document_print(document), WITHDRAWN).await?;
     if status == order.status {
         return Ok(Vec::new());
     }

@@ -85,10 +85,13 @@ fn stamp(of: &Relative) -> Stamp {
 
 impl Family {
     /// Whether a link with the stamp of a correction of this family is one that it may have
-    /// made: it does, or undoes, what the root's link of its place does.
+    /// made: it does, or undoes, what the root's link of its place does. What a return closed
+    /// has no place that stays: a package that is told of later may come before it.
     pub(super) fn allows(&self, link: &LinkAt) -> bool {
         let place = usize::try_from(link.ordinal).unwrap_or(usize::MAX);
-        self.links.iter().filter_map(|links| links.get(place)).any(|own| {
+        let [said, stored] = &self.links;
+        let closed = stored.iter().filter(|own| !said.contains(own));
+        self.links.iter().filter_map(|links| links.get(place)).chain(closed).any(|own| {
             let one = &link.link;
             (one.from_key, one.to_key, one.kind, one.quantity, &one.unit)
                 == (own.from_key, own.to_key, own.kind, own.quantity, &own.unit)
@@ -213,5 +216,11 @@ mod tests {
         assert_eq!(family.undone(), Some(false), "the correction was corrected");
         let at = |seq| Stamp { agent: Uuid::nil(), epoch: 1, seq };
         assert!(family.tells(at(3)) && !family.tells(at(2)), "told once");
+        // Of two links that its return closed, the one that was told later stands first by now.
+        let (first, second) = (other.link.clone(), link(1, 0).link);
+        let family = Family { links: [Vec::new(), vec![second.clone(), first.clone()]], ..family };
+        assert!(family.allows(&link(inverse(1), 1)) && family.allows(&other));
+        let said = Family { links: [vec![second, first], Vec::new()], ..family };
+        assert!(!said.allows(&link(1, 1)), "what is said has its place");
     }
 }

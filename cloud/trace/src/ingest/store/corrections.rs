@@ -65,18 +65,16 @@ pub async fn family(tx: &mut Tx, tenant: Uuid, event_id: Uuid) -> Result<Vec<Rel
     Ok(family)
 }
 
-/// The event at a place of a stream.
-pub async fn event_at(tx: &mut Tx, stream: Stream, seq: i64) -> Result<Option<Relative>, Error> {
+/// The corrections that name one of these events.
+pub async fn naming(tx: &mut Tx, tenant: Uuid, events: &[Uuid]) -> Result<Vec<Relative>, Error> {
     sqlx::query_as!(
         Relative,
         "select event_id, corrects, agent_id, epoch, seq, occurred_at from lifecycle_events \
-         where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
-        stream.tenant,
-        stream.agent_id,
-        stream.epoch,
-        seq,
+         where tenant_id = $1 and corrects = any($2) order by event_id",
+        tenant,
+        events,
     )
-    .fetch_optional(tx.conn())
+    .fetch_all(tx.conn())
     .await
 }
 

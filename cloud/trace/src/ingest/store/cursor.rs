@@ -155,8 +155,9 @@ pub async fn stored(tx: &mut Tx, stream: Stream, first: i64, last: i64) -> Resul
         .collect())
 }
 
-/// The next batch id of the tenant. Locks the tenant's counter until the
-/// transaction ends, so that ids commit in order: call it last.
+/// The next batch id of the tenant. Locks the tenant's counter until the transaction ends, so that
+/// ids commit in order, and that what follows sees all that was committed before: call it after
+/// everything that needs neither.
 pub async fn batch_insert(tx: &mut Tx, stream: Stream, from_seq: i64, to_seq: i64) -> Result<i64, Error> {
     let batch_id = sqlx::query_scalar!(
         "insert into tenant_counters as c (tenant_id, batch_id) values ($1, 1) \

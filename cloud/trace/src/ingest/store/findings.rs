@@ -49,50 +49,6 @@ pub async fn insert(tx: &mut Tx, tenant: Uuid, mut findings: Vec<Finding>) -> Re
     Ok(())
 }
 
-/// A correction whose event has not come yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waiting {
-    /// The exception that says so.
-    pub exception_id: Uuid,
-    /// The correction's stream.
-    pub agent_id: Uuid,
-    /// The correction's epoch.
-    pub epoch: i32,
-    /// The correction's seq.
-    pub seq: i64,
-}
-
-/// Corrections that wait for one of these events. Cheap when none waits at all.
-pub async fn waiting_corrections(tx: &mut Tx, tenant: Uuid, events: &[Uuid]) -> Result<Vec<Waiting>, Error> {
-    sqlx::query_as!(
-        Waiting,
-        r#"select exception_id, agent_id as "agent_id!", epoch as "epoch!", seq as "seq!"
-           from exceptions
-           where tenant_id = $1 and kind = 'correct.unknown' and status <> 'resolved'
-             and agent_id is not null and epoch is not null and seq is not null
-             and detail->>'corrects' = any($2)
-           order by opened_at, exception_id"#,
-        tenant,
-        &events.iter().map(Uuid::to_string).collect::<Vec<_>>(),
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Resolves an exception whose cause is gone.
-pub async fn resolve(tx: &mut Tx, tenant: Uuid, exception_id: Uuid, how: &str) -> Result<(), Error> {
-    sqlx::query!(
-        "update exceptions set status = 'resolved', resolved_at = now(), resolved_by = 'system', \
-         resolution = $3 where tenant_id = $1 and exception_id = $2",
-        tenant,
-        exception_id,
-        how,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// Says in the exception `fork` that led to `led_to`'s epoch where the histories
 /// part. One that says so already stays as it is.
 pub async fn fork_parted(tx: &mut Tx, led_to: Stream, parted: &Value) -> Result<(), Error> {

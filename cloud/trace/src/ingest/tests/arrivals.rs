@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::beside::at_once;
 use super::genealogy::correct;
 use super::*;
 use crate::ingest::corrections::undone;
@@ -146,6 +147,17 @@ async fn the_corrections_of_an_event_undo_its_links_once_or_not_in_every_order_o
             queued[by].push(id);
         }
         while queued.iter().any(|queue| !queue.is_empty()) {
+            if queued.iter().all(|queue| !queue.is_empty()) && dice.roll(4) == 0 {
+                batches += 1;
+                let both = [0, 1].map(|by| {
+                    let from = sent[by] + 1;
+                    sent[by] += queued[by].len() as u64;
+                    came.extend(queued[by].drain(..).map(|id| (id, batches)));
+                    (sources[by], journals[by].batch(from, sent[by]))
+                });
+                at_once(&world, both).await;
+                continue;
+            }
             let by = dice.pick(2);
             if queued[by].is_empty() {
                 continue;

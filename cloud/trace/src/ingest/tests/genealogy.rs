@@ -136,6 +136,23 @@ async fn a_correction_waits_for_the_event_it_names() {
 }
 
 #[tokio::test]
+async fn a_correction_that_waits_does_what_it_says_though_somebody_has_put_that_aside() {
+    let world = World::new().await;
+    let other = world.other().await;
+    let mut theirs = Journal::new(&other, 1);
+    let add = theirs.push(v1::Event { plant: "VSK".into(), ..assembly(Action::Add, rm(1), rm(2)) });
+    let mut journal = world.journal();
+    journal.push(correct(add));
+    world.send(journal.all()).await.expect("stored");
+    let aside = "with aside as (update exceptions set status = 'resolved', resolved_by = 'ravi' \
+                 where kind = 'correct.unknown' returning 1) select count(*) from aside";
+    assert_eq!(world.count(aside).await, 1);
+    world.ingest.commit_batch(&other, theirs.all()).await.expect("stored");
+    assert_eq!(pair(&world, rm(1), rm(2)).await, (false, false));
+    assert_eq!(world.text("select resolved_by from exceptions").await, "ravi");
+}
+
+#[tokio::test]
 async fn two_corrections_that_wait_for_one_event_undo_it_once() {
     let world = World::new().await;
     let other = world.other().await;

@@ -1,6 +1,7 @@
 //! The ingest against a real Postgres.
 
 mod arrivals;
+mod beside;
 mod forks;
 mod genealogy;
 mod model;

@@ -477,23 +477,6 @@ pub async fn exceptions_joined(tx: &mut Tx, acts: &[(Uuid, Stamp)]) -> Result<()
     Ok(())
 }
 
-/// Withdraws one exception that no longer holds.
-pub async fn exceptions_withdraw_print(tx: &mut Tx, kind: &str, fingerprint: &str) -> Result<(), Error> {
-    let tenant = tx.tenant();
-    sqlx::query!(
-        r#"update exceptions
-           set status = 'resolved', resolved_at = now(), resolved_by = 'system', resolution = $4
-           where tenant_id = $1 and kind = $2 and fingerprint = $3 and status <> 'resolved'"#,
-        tenant,
-        kind,
-        fingerprint,
-        WITHDRAWN,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// Begins a part that may fail alone.
 pub async fn savepoint(tx: &mut Tx) -> Result<(), Error> {
     sqlx::raw_sql("savepoint part").execute(tx.conn()).await.map(|_| ())
