@@ -331,10 +331,10 @@ async fn invite(
         return Err(told_given(PeopleError::NoRole, false));
     }
     let invitation = Invitation { email, name, roles, plants: Plants::stored(plants) };
-    let by = By::caller(&state, &caller);
-    let made = links::invite(&state.db, &by, &invitation, state.by_mail(), Utc::now()).await;
+    let (by, by_mail) = (By::caller(&state, &caller), links::by_mail(&state, &caller.cx).await?);
+    let made = links::invite(&state.db, &by, &invitation, by_mail, Utc::now()).await;
     let (id, link) = made.map_err(|error| told_given(error, false))?;
-    Ok((StatusCode::CREATED, Json(Linked::of(id, state.mails, link.reveal()))))
+    Ok((StatusCode::CREATED, Json(Linked::of(id, by_mail.is_some(), link.reveal()))))
 }
 
 async fn one(
@@ -452,8 +452,9 @@ async fn new_link(
     Path(id): Path<Uuid>,
 ) -> Result<Json<Linked>, Problem> {
     caller.require(&USER_MANAGE)?;
-    let link = links::link(&state.db, &By::caller(&state, &caller), id, state.by_mail(), Utc::now()).await?;
-    Ok(Json(Linked::of(id, state.mails, link.reveal())))
+    let by_mail = links::by_mail(&state, &caller.cx).await?;
+    let link = links::link(&state.db, &By::caller(&state, &caller), id, by_mail, Utc::now()).await?;
+    Ok(Json(Linked::of(id, by_mail.is_some(), link.reveal())))
 }
 
 // --- roles --------------------------------------------------------------------------
