@@ -108,6 +108,29 @@ async fn a_wall_shows_figures_and_nobodys_notices(browser: &Browser, world: &Sma
                  line.textContent = 'Not everything has come yet from: KOL (just now). '.repeat(20); \
                  place.append(line); return top() - before";
     assert_eq!(browser.run(moved, json!([])).await.as_f64(), Some(0.0));
+    // Names at the axes are whole or end in an ellipsis, however long they are.
+    let drawn = "const card = document.createElement('div'); card.className = 'db-chart'; \
+                 card.dataset.chart = JSON.stringify(arguments[0]); \
+                 document.querySelector('.db-charts').append(card); window.twDashboards(); \
+                 const all = echarts.getInstanceByDom(card).getZr().storage.getDisplayList(true); \
+                 const texts = all.filter(one => one.type === 'tspan' && one.style.text); \
+                 const cut = texts.filter(one => one.getPaintRect().x < 0).map(one => one.style.text); \
+                 card.remove(); return [texts.length > 5, cut]";
+    let names = json!([
+        "KOL CNC-01 Machining centre of the first hall",
+        "KOL RETURN_FROM_PRODUCTION_OF_WHAT_WAS_LEFT_OVER_AND_COUNTED_AGAIN",
+        "KOL CNC-03 Machining centre of the third hall",
+        "KOL CNC-04 Lathe",
+    ]);
+    let some = json!([4, 3, 2, 1]);
+    let stages = json!({ "kind": "stack", "labels": names, "series": [{ "name": "Age", "values": some }] });
+    let machines = json!({
+        "kind": "pareto", "labels": names, "count": "Count", "share": "Share", "counts": some,
+        "shares": some, "links": [],
+    });
+    for chart in [stages, machines] {
+        assert_eq!(browser.run(drawn, json!([chart])).await, json!([true, []]), "{}", chart["kind"]);
+    }
     browser.open(&format!("{}/dashboards/plant?plant=KOL", world.cloud.url())).await;
     browser.says(".db-tiles", "Units packed").await;
     assert_eq!(browser.run(told, json!(["9-wall"])).await, json!([false, true]), "there it is told");

@@ -7,36 +7,65 @@
   const drawn = new Map();
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function options(data) {
+  const pen = document.createElement("canvas").getContext("2d");
+  const SLANT = 35;
+
+  // How far to the right the plot begins, for slanting names to lie within the chart: each ends
+  // under the middle of its bar, and those of the first bars reach over its left side.
+  function lead(widths, size, inner) {
+    const angle = SLANT * Math.PI / 180;
+    const reach = (width) => 8 + width * Math.cos(angle) + size * Math.sin(angle);
+    const begins = widths.map((width, i) => {
+      const middle = (i + 0.5) / widths.length;
+      return (reach(width) - inner * middle) / (1 - middle);
+    });
+    return Math.max(8, ...begins);
+  }
+
+  function options(data, width) {
     const text = color("--tw-ink") || "#222";
     const soft = color("--tw-soft") || "#666";
     const wall = document.documentElement.classList.contains("db-wall");
     const size = wall ? 22 : 12;
     const axis = { axisLabel: { color: soft, fontSize: size }, axisLine: { lineStyle: { color: soft } },
       splitLine: { lineStyle: { color: color("--tw-line") || "#ddd" } } };
+    const font = getComputedStyle(document.body).fontFamily;
+    // A name that is longer ends in an ellipsis; the table behind has all of it.
+    const longest = Math.min(size * 14, width * 0.4);
     const base = {
       animation: false,
       // Patterns, so that series differ without colour.
       aria: { enabled: true, decal: { show: true } },
-      textStyle: { color: text, fontSize: size, fontFamily: getComputedStyle(document.body).fontFamily },
+      textStyle: { color: text, fontSize: size, fontFamily: font },
       // Drawn, not markup: the page allows no style in markup.
       tooltip: { trigger: "axis", renderMode: "richText" },
       color: [color("--tw-primary") || "#0f6674", "#c77c11", "#5b4a8a", "#8a2f2f"],
       legend: { top: 0, textStyle: { color: text, fontSize: size }, type: "scroll" },
-      grid: { left: 8, right: 16, bottom: 8, top: 40, containLabel: true },
+      grid: { left: 8, right: 16, bottom: 8, top: 40, outerBoundsContain: "axisLabel",
+        outerBounds: { left: 8, right: 16, bottom: 8, top: 0 } },
     };
     const category = { type: "category", data: data.labels, ...axis };
+    const named = { ...category, axisLabel: { ...axis.axisLabel, interval: 0, width: longest, overflow: "truncate" } };
     const symbols = ["circle", "rect", "triangle", "diamond"];
+    pen.font = `${size}px ${font}`;
+    const wide = (text) => pen.measureText(text).width;
     if (data.kind === "line") {
-      return { ...base, xAxis: category, yAxis: { type: "value", min: 0, ...axis },
+      // Half of the last day stands beyond its point.
+      const beyond = (wide(data.labels.at(-1) ?? "") - width / (data.labels.length + 1)) / 2;
+      return { ...base, grid: { ...base.grid, right: Math.max(16, 8 + beyond) }, xAxis: category, yAxis: { type: "value", min: 0, ...axis },
         series: data.series.map((s, i) => ({ name: s.name, type: "line", data: s.values, connectNulls: false, showAllSymbol: true,
           symbol: symbols[i % symbols.length], symbolSize: data.labels.length > 120 ? 4 : 8, lineStyle: { type: ["solid", "dashed", "dotted"][i % 3] } })) };
     }
     if (data.kind === "stack") {
-      return { ...base, yAxis: { ...category, inverse: true }, xAxis: { type: "value", ...axis },
+      return { ...base, yAxis: { ...named, inverse: true }, xAxis: { type: "value", ...axis },
         series: data.series.map((s) => ({ name: s.name, type: "bar", stack: "age", data: s.values })) };
     }
-    return { ...base, xAxis: { ...category, axisLabel: { color: soft, fontSize: size, interval: 0, rotate: data.labels.length > 3 ? 35 : 0, width: size * 14, overflow: "truncate" } },
+    const slants = data.labels.length > 3;
+    const right = 24 + wide("100 %");
+    const widths = data.labels.map((label) => Math.min(wide(label), longest));
+    const left = slants ? lead(widths, size, width - right) : 8;
+    return { ...base, grid: { ...base.grid, left, right },
+      xAxis: { ...named, axisLabel: { ...named.axisLabel, rotate: slants ? SLANT : 0 } },
       yAxis: [{ type: "value", min: 0, ...axis }, { type: "value", min: 0, max: 100, axisLabel: { color: soft, fontSize: size, formatter: "{value} %" }, splitLine: { show: false } }],
       series: [
         { name: data.count, type: "bar", data: data.counts, label: { show: true, position: "top", color: text } },
@@ -58,7 +87,7 @@
       let data;
       try { data = JSON.parse(element.dataset.chart); } catch { continue; }
       const chart = window.echarts.init(element, null, { renderer: "canvas" });
-      chart.setOption(options(data));
+      chart.setOption(options(data, chart.getWidth()));
       // A point leads to the events that it counts, as its cell in the table does.
       chart.on("click", (at) => {
         const link = (data.series ? data.series[at.seriesIndex].links : data.links)?.[at.dataIndex];
@@ -79,7 +108,12 @@
     }
     draw();
   });
-  window.addEventListener("resize", () => { for (const chart of drawn.values()) chart.resize(); });
+  window.addEventListener("resize", () => {
+    for (const [element, chart] of drawn) {
+      chart.resize();
+      chart.setOption(options(JSON.parse(element.dataset.chart), chart.getWidth()));
+    }
+  });
   // The wall stands in the address, so that a screen that starts anew comes back to it.
   function hang(on) {
     document.documentElement.classList.toggle("db-wall", on);

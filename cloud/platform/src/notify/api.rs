@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::preferences::{self, Choice};
+use super::preferences::{self, Choice, reaching};
 use super::times;
 use super::{MANAGE, pages, store};
 use crate::db::DbError;
@@ -32,7 +32,7 @@ pub(super) fn router() -> Router<AppState> {
 /// What the routes here are, for the description of the API.
 #[must_use]
 pub(super) fn operations() -> Vec<Operation> {
-    let wrong = "A kind that there is not.";
+    let wrong = "A kind that there is not, or that cannot reach the caller by the roles of now.";
     let notices = [
         Operation::get("/api/v1/notices", "listNotices", "The own notices, newest first")
             .person()
@@ -50,6 +50,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .uuid("notice")
         .ends(),
         Operation::get("/api/v1/notices/preferences", "getNoticePreferences", "What comes by which way")
+            .note("Of the kinds that can reach the caller by the roles of now.")
             .person()
             .answers::<Preferences>(),
         Operation::put("/api/v1/notices/preferences", "setNoticePreferences", "Says what comes by which way")
@@ -228,7 +229,7 @@ impl From<Pace> for times::Pace {
 }
 
 async fn told(state: &AppState, caller: &Caller, user: Uuid) -> Result<Json<Preferences>, Problem> {
-    let (choices, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let (choices, _) = preferences::of_person(&state.db, &caller.cx, &reaching(state, caller), user).await?;
     let kinds = choices.into_iter().map(|choice| KindChoice {
         kind: choice.kind.code.to_owned(),
         name: caller.t(&choice.kind.name_key()),
@@ -293,16 +294,17 @@ async fn preferences_set(
 ) -> Result<Json<Preferences>, Problem> {
     let user = caller.person()?;
     let new = json(sent)?;
+    let reaching = reaching(&state, &caller);
     let mut problem = Problem::invalid("notice.preferences", Vec::new());
     for (at, wish) in new.kinds.iter().enumerate() {
-        if !state.kinds.iter().any(|kind| kind.code == wish.kind) {
-            problem = problem.at(at + 1, "kind", format!("There is no kind {}.", wish.kind));
+        if !reaching.iter().any(|kind| kind.code == wish.kind) {
+            problem = problem.at(at + 1, "kind", format!("No kind {} can reach you.", wish.kind));
         }
     }
     if !problem.errors.is_empty() {
         return Err(Problem::invalid("notice.preferences", problem.errors));
     }
-    let (present, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let (present, _) = preferences::of_person(&state.db, &caller.cx, &reaching, user).await?;
     // Of a kind that is named twice the last one holds.
     let chosen: Vec<Choice> = present
         .into_iter()

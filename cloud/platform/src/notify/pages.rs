@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::address::{self, Unreachable};
 use super::contact::{self, Way};
-use super::preferences::{self, Choice, PreferenceError};
+use super::preferences::{self, Choice, PreferenceError, reaching};
 use super::times::{Pace, Times, clock, minutes};
 use super::{Kind, can_mail, groups, live, sms, store, values};
 use crate::db::{DbError, Tx};
@@ -288,13 +288,6 @@ async fn show_settings(
         error,
     };
     shell.page(headers, &view)
-}
-
-/// The kinds that can reach the caller, by the roles of now. What was chosen of others
-/// stays, and holds again with the right.
-fn reaching(state: &AppState, caller: &Caller) -> Vec<Kind> {
-    let reaches = |kind: &&Kind| kind.right.is_none_or(|right| caller.may(&right));
-    state.kinds.iter().filter(reaches).copied().collect()
 }
 
 /// Back to the settings, which say that all is done.

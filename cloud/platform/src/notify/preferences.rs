@@ -8,7 +8,7 @@ use super::{ByMail, Kind};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
-use crate::web::Problem;
+use crate::web::{AppState, Caller, Problem};
 
 /// The channels that a person chooses among, as stored.
 pub(super) const APP: &str = "app";
@@ -137,6 +137,13 @@ impl From<PreferenceError> for Problem {
             _ => Self::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "notice.preferences", told),
         }
     }
+}
+
+/// The kinds that can reach the caller, by the roles of now: those that page and API list and
+/// take. What was chosen of others stays, and holds again with the right.
+pub(super) fn reaching(state: &AppState, caller: &Caller) -> Vec<Kind> {
+    let reaches = |kind: &&Kind| kind.right.is_none_or(|right| caller.may(&right));
+    state.kinds.iter().filter(reaches).copied().collect()
 }
 
 /// How each kind comes to a person, and when.

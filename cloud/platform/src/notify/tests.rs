@@ -510,6 +510,24 @@ impl Reader {
             .unwrap();
         self.router.clone().oneshot(request).await.unwrap()
     }
+
+    /// As a program of the person's session asks.
+    async fn api(&self, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
+        use tower::ServiceExt;
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "tw.test")
+            .header("cookie", &self.cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/json")
+            .body(axum::body::Body::from(body.to_owned()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
 }
 
 #[tokio::test]
@@ -607,6 +625,30 @@ async fn a_person_chooses_among_the_kinds_that_can_reach_the_own_roles() {
         kept.contains(&"test.mailed".to_owned()) && !kept.contains(&"delivery.dead".to_owned()),
         "{kept:?}"
     );
+    // The API lists the same kinds, and takes no others.
+    let path = "/api/v1/notices/preferences";
+    for reader in [&admin, &viewer] {
+        let page = page(reader).await;
+        let mut shown: Vec<&str> =
+            page.split("name=\"app\" value=\"").skip(1).map(|row| row.split('"').next().unwrap()).collect();
+        let (_, told) = reader.api("GET", path, "").await;
+        let mut listed: Vec<&str> =
+            told["kinds"].as_array().unwrap().iter().map(|kind| kind["kind"].as_str().unwrap()).collect();
+        shown.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, shown);
+    }
+    let wishes = r#"{"kinds":[{"kind":"test.shown"},{"kind":"delivery.dead","app":false}]}"#;
+    let (status, told) = viewer.api("PUT", path, wishes).await;
+    let mistakes = &told["errors"];
+    assert_eq!(
+        (status, &mistakes[0]["row"], &mistakes[1]),
+        (422, &serde_json::json!(2), &serde_json::Value::Null),
+        "{told}"
+    );
+    assert_eq!(admin.api("PUT", path, wishes).await.0, 200);
+    let kept = post.ask("select kind from notice_preferences where not wanted and channel = 'app'").await;
+    assert!(kept.contains(&"delivery.dead".to_owned()), "{kept:?}");
 }
 
 #[test]

@@ -298,6 +298,28 @@ impl Linked {
     }
 }
 
+/// A mistake told in this field of a request, and at this place of a list.
+fn told_in(error: PeopleError, field: &str, place: Option<usize>) -> Problem {
+    let mut problem = Problem::from(error);
+    for mistake in &mut problem.errors {
+        field.clone_into(&mut mistake.field);
+        mistake.row = place;
+    }
+    problem
+}
+
+/// A mistake in roles that are given, in the field that the request has for it: there each
+/// role stands with its plants, or codes of roles have their plants together.
+fn told_given(error: PeopleError, each: bool) -> Problem {
+    let place = error.place();
+    match (error.field(), each) {
+        (Some("role"), true) => told_in(error, "role", place),
+        (Some("role"), false) => told_in(error, "roles", place),
+        (Some("plant"), _) => told_in(error, "plants", place.filter(|_| each)),
+        _ => error.into(),
+    }
+}
+
 async fn invite(
     State(state): State<AppState>,
     caller: Caller,
@@ -306,15 +328,13 @@ async fn invite(
     caller.require(&USER_MANAGE)?;
     let NewUser { email, name, roles, plants } = json(sent)?;
     if roles.is_empty() {
-        let mut problem = Problem::from(PeopleError::NoRole);
-        problem.errors.iter_mut().for_each(|error| "roles".clone_into(&mut error.field));
-        return Err(problem);
+        return Err(told_given(PeopleError::NoRole, false));
     }
     let invitation = Invitation { email, name, roles, plants: Plants::stored(plants) };
-    let (id, link) =
-        links::invite(&state.db, &By::caller(&state, &caller), &invitation, state.by_mail(), Utc::now())
-            .await?;
-    Ok((StatusCode::CREATED, Json(Linked::of(id, state.mails, link.reveal()))))
+    let (by, by_mail) = (By::caller(&state, &caller), links::by_mail(&state, &caller.cx).await?);
+    let made = links::invite(&state.db, &by, &invitation, by_mail, Utc::now()).await;
+    let (id, link) = made.map_err(|error| told_given(error, false))?;
+    Ok((StatusCode::CREATED, Json(Linked::of(id, by_mail.is_some(), link.reveal()))))
 }
 
 async fn one(
@@ -357,7 +377,10 @@ async fn set_roles(
     let seen = if_match.or(version)?;
     let given: Vec<Given> = roles.into_iter().map(Given::from).collect();
     let done = service::give_as_seen(&state.db, &By::caller(&state, &caller), id, seen, &given).await;
-    done.map_err(|error| told_stale(error, if_match))?;
+    done.map_err(|error| match error {
+        PeopleError::Stale => if_match.stale(),
+        error => told_given(error, true),
+    })?;
     Ok(answer(service::find(&state.db, &caller.cx, id).await?))
 }
 
@@ -429,8 +452,9 @@ async fn new_link(
     Path(id): Path<Uuid>,
 ) -> Result<Json<Linked>, Problem> {
     caller.require(&USER_MANAGE)?;
-    let link = links::link(&state.db, &By::caller(&state, &caller), id, state.by_mail(), Utc::now()).await?;
-    Ok(Json(Linked::of(id, state.mails, link.reveal())))
+    let by_mail = links::by_mail(&state, &caller.cx).await?;
+    let link = links::link(&state.db, &By::caller(&state, &caller), id, by_mail, Utc::now()).await?;
+    Ok(Json(Linked::of(id, by_mail.is_some(), link.reveal())))
 }
 
 // --- roles --------------------------------------------------------------------------
@@ -504,7 +528,11 @@ async fn create_role(
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
     let NewRole { code, name, names } = json(sent)?;
-    roles::create(&state.db, &caller.cx, &code, &name, &names).await?;
+    let done = roles::create(&state.db, &caller.cx, &code, &name, &names).await;
+    done.map_err(|error| match error {
+        PeopleError::Role => told_in(error, "code", None),
+        error => error.into(),
+    })?;
     let code = code.trim().to_uppercase().replace([' ', '-'], "_");
     let made = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     Ok((StatusCode::CREATED, [etag(made.version)], Json(OneRole::of(made, &caller))).into_response())

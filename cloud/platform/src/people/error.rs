@@ -30,15 +30,19 @@ pub enum PeopleError {
     /// A role code that the tenant does not have, or not the form of one.
     #[error("there is no such role")]
     Role,
+    /// [`PeopleError::Role`] among the roles that are given, at this place from 1.
+    #[error("there is no such role")]
+    RoleAt(usize),
     /// Somebody is to be invited who would have no role, and so no right.
     #[error("at least one role is expected: without any, this person may do nothing")]
     NoRole,
-    /// A plant that the tenant does not have, or none where some were to be named.
+    /// A plant that the tenant does not have, or none where some were to be named, for the role
+    /// that is given at this place from 1.
     #[error("there is no such plant")]
-    Plant,
-    /// The administrator's role is for all plants.
+    Plant(usize),
+    /// The administrator's role, which is given at this place from 1, is for all plants.
     #[error("an administrator is one of all plants")]
-    AdminEverywhere,
+    AdminEverywhere(usize),
     /// Not an amount of money and a currency.
     #[error("an amount from 0 with at most six decimals, and a currency of three letters, are expected")]
     Limit,
@@ -114,13 +118,22 @@ impl PeopleError {
         match self {
             Self::Email | Self::Exists => Some("email"),
             Self::Name => Some("name"),
-            Self::Role | Self::NoRole | Self::AdminEverywhere => Some("role"),
-            Self::Plant => Some("plant"),
+            Self::Role | Self::RoleAt(_) | Self::NoRole | Self::AdminEverywhere(_) => Some("role"),
+            Self::Plant(_) => Some("plant"),
             Self::Limit => Some("amount"),
             Self::TimeZone => Some("time_zone"),
             Self::Weak(_) => Some("password"),
             Self::WrongPassword => Some("present"),
             Self::Code => Some("code"),
+            _ => None,
+        }
+    }
+
+    /// The place, from 1, among the roles that are given at which it lies.
+    #[must_use]
+    pub fn place(&self) -> Option<usize> {
+        match self {
+            Self::RoleAt(place) | Self::Plant(place) | Self::AdminEverywhere(place) => Some(*place),
             _ => None,
         }
     }
@@ -138,10 +151,10 @@ impl PeopleError {
             Self::Email => "people-error-email",
             Self::Name => "people-error-name",
             Self::Exists => "people-error-exists",
-            Self::Role => "people-error-role",
+            Self::Role | Self::RoleAt(_) => "people-error-role",
             Self::NoRole => "people-error-no-role",
-            Self::Plant => "people-error-plant",
-            Self::AdminEverywhere => "people-error-admin-everywhere",
+            Self::Plant(_) => "people-error-plant",
+            Self::AdminEverywhere(_) => "people-error-admin-everywhere",
             Self::Limit => "people-error-limit",
             Self::TimeZone => "people-error-time-zone",
             Self::Permission => "people-error-permission",

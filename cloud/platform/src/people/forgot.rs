@@ -26,6 +26,7 @@ pub(super) fn router() -> Router<AppState> {
 struct Forgot<'a> {
     title: String,
     texts: &'a Texts,
+    /// The cloud sends mail, and not only organisations that have a server of their own.
     mails: bool,
     asked: bool,
     failed: Option<String>,
@@ -63,9 +64,6 @@ async fn ask(
     require_same(&headers)?;
     let Asked { email } = crate::web::form(sent)?;
     let now = Utc::now();
-    if !state.mails {
-        return Ok(show(&state, &visitor, false, None)?.into_response());
-    }
     let Some(email) = model::email(&email) else {
         let failed = visitor.texts.t("people-error-email");
         let page = show(&state, &visitor, false, Some(failed))?;
@@ -82,7 +80,7 @@ async fn ask(
     if counted(&state.db, Counted::Forgot(&email), now).await?.is_none() {
         let state = state.clone();
         tokio::spawn(async move {
-            if let Err(error) = links::forgot(&state.db, &email, &state.secrets, now).await {
+            if let Err(error) = links::forgot(&state.db, &email, &state.secrets, state.mails, now).await {
                 tracing::error!(%error, "a link to a new password was not mailed");
             }
         });

@@ -17,6 +17,7 @@ use crate::outbox::{self, Channel, Message};
 use crate::plans::{self, Limit};
 use crate::secrets::Secrets;
 use crate::tenancy::Standing;
+use crate::web::AppState;
 use crate::web::keys::{Secret, SecretHash, hash_of_token};
 
 /// How long an invitation works.
@@ -48,6 +49,16 @@ impl Invitation {
 
 /// The kind of a mail that invites.
 const INVITE: &str = "people.invite";
+
+/// What a link to somebody of this tenant is sealed with on its way into a mail; `None` where
+/// the tenant has no mail, and the link has to be shown instead.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn by_mail<'a>(state: &'a AppState, cx: &Cx) -> Result<Option<&'a Secrets>, DbError> {
+    let mails = state.db.tx(cx, async |tx| notify::can_mail(state.mails, tx).await).await?;
+    Ok(mails.then_some(&state.secrets))
+}
 
 /// What keeps mail that invites from going out at present; `None` where it goes, as far as
 /// is known.
@@ -188,7 +199,8 @@ pub async fn link(
 }
 
 /// Mails a link to a new password to everybody active who has this e-mail, in
-/// whichever tenants. What comes of it is not told to whoever asks.
+/// whichever tenants: by the cloud's server, if it `mails`, or the tenant's own. What comes
+/// of it is not told to whoever asks.
 ///
 /// # Errors
 /// When the database refuses.
@@ -196,6 +208,7 @@ pub(super) async fn forgot(
     db: &Db,
     email: &str,
     secrets: &Secrets,
+    mails: bool,
     now: DateTime<Utc>,
 ) -> Result<(), PeopleError> {
     db.system_tx(async |system| {
@@ -211,13 +224,14 @@ pub(super) async fn forgot(
                 let active = store::credentials(tx, user)
                     .await?
                     .is_some_and(|known| Status::parse(&known.status) == Status::Active);
-                if active {
+                let goes = active && notify::can_mail(mails, tx).await?;
+                if goes {
                     let subject = format!("user:{user}");
                     let entry = Entry { action: "user.forgot", subject: &subject, ..Entry::default() };
                     audit::record(tx, entry).await?;
                     put(tx, secrets, user, "reset", &link, (now, expires)).await?;
                 }
-                Ok::<_, PeopleError>(active)
+                Ok::<_, PeopleError>(goes)
             });
             let put = match put.await {
                 // Nor is the person's other organisation concerned.

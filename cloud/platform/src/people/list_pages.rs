@@ -154,10 +154,12 @@ async fn show(
     let may_give = givable(&By::caller(state, caller), &known, &plants);
     let texts = &caller.texts;
     let Came { typed, tried, link, waits } = came;
-    let fields = caller.rights.has_everywhere(&USER_MANAGE).then(|| {
+    let manages = caller.rights.has_everywhere(&USER_MANAGE);
+    let mails = manages && links::by_mail(state, &caller.cx).await?.is_some();
+    let fields = manages.then(|| {
         let roles = known.roles.iter().filter(|role| may_give.contains(&role.code));
         let roles = roles.map(|role| (role.code.clone(), role_name(texts, role))).collect();
-        typed.fields(texts, roles, &plants, state.mails).wrong(tried.wrong)
+        typed.fields(texts, roles, &plants, mails).wrong(tried.wrong)
     });
     let above = Invite { texts, fields, link, waits };
     let view = list_of(caller, &asked, &resolved, &known.roles, &users, more).above(above.render()?);
@@ -232,17 +234,17 @@ async fn invite(
     let invitation = Invitation { email: typed.email.clone(), name: typed.name.clone(), roles, plants };
     // All of them are shown, not a view.
     let all = Uri::from_static("/users?view=");
-    let by = By::caller(&state, &caller);
+    let (by, by_mail) = (By::caller(&state, &caller), links::by_mail(&state, &caller.cx).await?);
     let made = if invitation.roles.is_empty() {
         Err(PeopleError::NoRole)
     } else {
-        links::invite(&state.db, &by, &invitation, state.by_mail(), Utc::now()).await
+        links::invite(&state.db, &by, &invitation, by_mail, Utc::now()).await
     };
     match made {
         Ok((user, link)) => {
-            let (told, waits) = match state.mails {
-                true => (Told::Mailed, links::mail_waits(&state.db, &caller.cx, Utc::now()).await?),
-                false => (Told::Shown(link_of(&state, &headers, link.reveal())), None),
+            let (told, waits) = match by_mail {
+                Some(_) => (Told::Mailed, links::mail_waits(&state.db, &caller.cx, Utc::now()).await?),
+                None => (Told::Shown(link_of(&state, &headers, link.reveal())), None),
             };
             let link = Some((typed.email.trim().to_lowercase(), told));
             let waits = waits.map(|error| (error, format!("{PATH}/{user}")));

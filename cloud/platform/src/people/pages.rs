@@ -201,6 +201,7 @@ async fn show_one(
         }
         _ => None,
     };
+    let mails = may_manage && links::by_mail(state, &caller.cx).await?.is_some();
     let shell = Shell::new(state, caller, user.name.clone(), "/users")
         .under("/users", caller.t("people-users-title"));
     let view = One {
@@ -215,7 +216,7 @@ async fn show_one(
         error,
         link,
         unsent,
-        mails: state.mails,
+        mails,
         standing,
         identities,
     };
@@ -336,7 +337,10 @@ async fn new_link(
     sent: Result<Form<NewLink>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    let by_mail = state.by_mail().filter(|_| sent.is_ok_and(|Form(new)| new.by_mail));
+    let by_mail = match sent {
+        Ok(Form(NewLink { by_mail: true })) => links::by_mail(&state, &caller.cx).await?,
+        _ => None,
+    };
     let link = match links::link(&state.db, &By::caller(&state, &caller), id, by_mail, Utc::now()).await {
         Ok(link) => link,
         Err(error) => return done_or_told(&state, &caller, &headers, id, Err(error)).await,

@@ -168,18 +168,19 @@ pub(super) fn told(given: &[Given]) -> Value {
 /// Whether roles can be given so.
 pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleError> {
     let roles = store::roles(tx).await?;
-    if !given.iter().all(|given| roles.iter().any(|known| known.code == given.role)) {
-        return Err(PeopleError::Role);
+    let unknown = |given: &Given| !roles.iter().any(|known| known.code == given.role);
+    if let Some(at) = given.iter().position(unknown) {
+        return Err(PeopleError::RoleAt(at + 1));
     }
     let plants = store::plants(tx, Lang::En).await?;
-    for given in given {
+    for (place, given) in (1..).zip(given) {
         let codes = given.plants.codes();
         if codes.is_some() && given.role == ADMIN {
-            return Err(PeopleError::AdminEverywhere);
+            return Err(PeopleError::AdminEverywhere(place));
         }
         let known = |code: &String| plants.iter().any(|(known, _)| known == code);
         if codes.is_some_and(|codes| codes.is_empty() || !codes.iter().all(known)) {
-            return Err(PeopleError::Plant);
+            return Err(PeopleError::Plant(place));
         }
     }
     Ok(())

@@ -130,7 +130,7 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
         roles: vec!["NOBODY".into()],
         ..Invitation::default()
     };
-    assert!(matches!(links::invite(db, &By::operator(&office.cx), &nobody, None, office.now).await, Err(PeopleError::Role)));
+    assert!(matches!(links::invite(db, &By::operator(&office.cx), &nobody, None, office.now).await, Err(PeopleError::RoleAt(1))));
 
     let accept =
         async |link: &str, password: &str, now| links::accept(db, link, "Ananya S", password, now).await;
@@ -589,10 +589,10 @@ async fn roles_are_given_at_plants_and_up_to_amounts() {
     assert_eq!(user.role_at("SALES"), Some(&Plants::All));
 
     let error = async |given: Given| service::give(db, &By::operator(cx), clerk, &[given]).await.unwrap_err();
-    assert!(matches!(error(at("BUYER", &["ZZZ"])).await, PeopleError::Plant));
-    assert!(matches!(error(at("BUYER", &[])).await, PeopleError::Plant));
-    assert!(matches!(error(at(ADMIN, &["KOL"])).await, PeopleError::AdminEverywhere));
-    assert!(matches!(error(at("NOBODY", &["KOL"])).await, PeopleError::Role));
+    assert!(matches!(error(at("BUYER", &["ZZZ"])).await, PeopleError::Plant(1)));
+    assert!(matches!(error(at("BUYER", &[])).await, PeopleError::Plant(1)));
+    assert!(matches!(error(at(ADMIN, &["KOL"])).await, PeopleError::AdminEverywhere(1)));
+    assert!(matches!(error(at("NOBODY", &["KOL"])).await, PeopleError::RoleAt(1)));
 
     let all = [APPROVE, write];
     let inr = |amount: i64| Amount { amount: amount.into(), currency: "INR".into() };

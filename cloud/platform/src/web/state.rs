@@ -51,7 +51,7 @@ pub struct Inner {
     pub secrets: Secrets,
     /// Files that are attached to things.
     pub files: Files,
-    /// Whether mail can be sent.
+    /// Whether the cloud has a mail server, for tenants that have none of their own.
     pub mails: bool,
     /// Whether webhooks, mail servers and sign-in providers of tenants may be at private
     /// addresses.
@@ -131,8 +131,8 @@ impl AppState {
         }
     }
 
-    /// What a link is sealed with on its way into a mail; `None` where no mail can
-    /// be sent, and a link has to be shown instead.
+    /// What a link is sealed with on its way into a mail of the cloud's own server; `None`
+    /// where there is none, and a link has to be shown instead.
     #[must_use]
     pub fn by_mail(&self) -> Option<&Secrets> {
         self.mails.then_some(&self.secrets)

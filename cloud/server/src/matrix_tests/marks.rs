@@ -10,7 +10,7 @@ use platform::db::DbError;
 use platform::people;
 use platform::testing::{TestDb, person, session};
 use platform::web::{Scope, keys};
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use uuid::Uuid;
 
 use super::traces::office::Office;
@@ -173,22 +173,27 @@ pub(super) async fn plant(test: &TestDb, office: Office, passport: String) -> Th
     Theirs { token, user, session: session.unwrap(), key, office, passport, marks }
 }
 
+/// Every table that has rows of tenants.
+pub(super) async fn tables(owner: &mut PgConnection) -> Vec<String> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select format('%I.%I', n.nspname, c.relname) from pg_class c
+         join pg_namespace n on n.oid = c.relnamespace
+         join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+         where n.nspname in ('public', 'control') and c.relkind in ('r', 'p') and not c.relispartition",
+    )
+    .fetch_all(owner)
+    .await
+    .unwrap();
+    assert!(tables.len() > 60, "only {} tables were found", tables.len());
+    tables
+}
+
 /// What the databases have of a tenant: of each table how many rows, and their hash.
 pub(super) async fn everything_of(test: &TestDb, tenant: Uuid) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (place, options) in [("home", test.owner.clone()), ("there", test.owner_of(tenant).await)] {
         let mut owner = options.connect().await.unwrap();
-        let tables: Vec<String> = sqlx::query_scalar(
-            "select format('%I.%I', n.nspname, c.relname) from pg_class c
-             join pg_namespace n on n.oid = c.relnamespace
-             join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
-             where n.nspname in ('public', 'control') and c.relkind in ('r', 'p') and not c.relispartition",
-        )
-        .fetch_all(&mut owner)
-        .await
-        .unwrap();
-        assert!(tables.len() > 60, "only {} tables were found", tables.len());
-        for table in tables {
+        for table in tables(&mut owner).await {
             let sql = format!(
                 "select count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '')
                  from {table} t where tenant_id = $1"

@@ -12,7 +12,7 @@ use platform::masters::OfPlants;
 use platform::people::{self, BUILT_IN, By, Given};
 use platform::testing::{TestDb, person, session};
 use platform::web::{EVERY, grants};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -141,6 +141,43 @@ impl Office {
             .await;
         asked.unwrap()
     }
+
+    /// What the databases have of the tenant, but for when a session was last used.
+    async fn everything(&self) -> BTreeMap<String, String> {
+        let mut all = marks::everything_of(&self.test, self.cx.tenant).await;
+        all.retain(|table, _| !table.ends_with(" control.sessions"));
+        all
+    }
+
+    /// Asks that the tenant has what it had `before`.
+    async fn has_still(&self, before: &BTreeMap<String, String>, who: &str) {
+        let after = self.everything().await;
+        let changed: Vec<&String> = before
+            .iter()
+            .filter(|(table, sum)| after.get(*table) != Some(*sum))
+            .map(|(table, _)| table)
+            .collect();
+        assert_eq!(changed, Vec::<&String>::new(), "{who} was refused, and changed it");
+    }
+
+    /// Rows that bear a mark of KOL, of every table. The chain of the audit goes on over its own.
+    async fn marked(&self) -> BTreeSet<String> {
+        let mut owner = self.test.owner_of(self.cx.tenant).await.connect().await.unwrap();
+        let bearing = [OF_KOL, KEY_OF_KOL, HOLD_OF_KOL].map(|mark| format!("%{mark}%"));
+        let mut all = BTreeSet::new();
+        for table in marks::tables(&mut owner).await {
+            if table == "public.audit_log" {
+                continue;
+            }
+            let sql = format!(
+                "select '{table} ' || t::text from {table} t where tenant_id = $1 and t::text like any ($2)"
+            );
+            let rows = sqlx::query_scalar(AssertSqlSafe(sql)).bind(self.cx.tenant).bind(&bearing[..]);
+            let rows: Vec<String> = rows.fetch_all(&mut owner).await.unwrap();
+            all.extend(rows);
+        }
+        all
+    }
 }
 
 /// Routes on which who calls may matter; whoever signs out, signs out, and nobody of a
@@ -162,13 +199,11 @@ async fn each_built_in_role_may_what_it_says_and_no_more() {
     let mut takes: BTreeMap<(&str, &str), String> = BTreeMap::new();
     // What the lists of exceptions are really needed for.
     let (mut signed_in, mut silent) = (BTreeSet::new(), BTreeSet::new());
-    for &(method, pattern, least, sends) in asked() {
+    let for_all = |least: Who| matches!(least, Anyone | Person | Signed);
+    let before = office.everything().await;
+    for &(method, pattern, _, sends) in asked().filter(|(_, _, least, _)| !for_all(*least)) {
         let (status, body) = office.call(&token, method, &sample(method, pattern), sends).await;
         assert!(!status.is_server_error(), "{method} {pattern} without a role: {status} {body}");
-        if matches!(least, Anyone | Person | Signed) {
-            assert_ne!(status, StatusCode::FORBIDDEN, "{method} {pattern} without a role: {body}");
-            continue;
-        }
         if status != StatusCode::FORBIDDEN {
             assert!(SIGNED_IN.contains(&pattern), "{method} {pattern} without a role: {status} {body}");
             signed_in.insert(pattern);
@@ -182,15 +217,32 @@ async fn each_built_in_role_may_what_it_says_and_no_more() {
             }
         }
     }
+    office.has_still(&before, "somebody without a role").await;
     assert_eq!(signed_in, SIGNED_IN.iter().copied().collect(), "SIGNED_IN lists what needs no exception");
     assert_eq!(silent, SAYS_NO_RIGHT.iter().copied().collect(), "SAYS_NO_RIGHT lists what needs none");
     assert!(SIGNED_IN.len() <= MOST_SIGNED_IN && SAYS_NO_RIGHT.len() <= MOST_SAYS_NO_RIGHT);
     assert!(takes.len() > 60, "only {} routes take a right", takes.len());
+    // Whoever lacks a right first: what others may change goes on after they are answered.
+    as_each_role(&office, &takes, true).await;
+    let token = office.signed_in(&[]).await;
+    for &(method, pattern, _, sends) in asked().filter(|(_, _, least, _)| for_all(*least)) {
+        let (status, body) = office.call(&token, method, &sample(method, pattern), sends).await;
+        assert!(!status.is_server_error(), "{method} {pattern} without a role: {status} {body}");
+        assert_ne!(status, StatusCode::FORBIDDEN, "{method} {pattern} without a role: {body}");
+    }
+    as_each_role(&office, &takes, false).await;
+}
+
+/// Calls what takes a right that each role lacks, by which nothing changes; or has.
+async fn as_each_role(office: &Office, takes: &BTreeMap<(&str, &str), String>, lacks: bool) {
     for (role, permissions) in BUILT_IN {
         let has = |wanted: &str| permissions.iter().any(|held| grants(held, wanted));
         let token = office.signed_in(&[Given::everywhere(*role)]).await;
+        let before = if lacks { Some(office.everything().await) } else { None };
         for &(method, pattern, _, sends) in asked() {
-            let Some(wanted) = takes.get(&(method, pattern)) else { continue };
+            let Some(wanted) = takes.get(&(method, pattern)).filter(|wanted| has(wanted) != lacks) else {
+                continue;
+            };
             // One that may change roles must not change those that come after it.
             let path = sample(method, pattern).replace("/roles/VIEWER", "/roles/EVERYTHING");
             let (status, body) = office.call(&token, method, &path, sends).await;
@@ -200,8 +252,11 @@ async fn each_built_in_role_may_what_it_says_and_no_more() {
                 let named = lacking(&body).unwrap_or_default();
                 assert!(!named.is_empty() && !has(&named), "{method} {pattern} as {role}: {body}");
             } else {
-                assert!(has(wanted), "{method} {pattern} lets {role} in without {wanted}: {status} {body}");
+                assert!(!lacks, "{method} {pattern} lets {role} in without {wanted}: {status} {body}");
             }
+        }
+        if let Some(before) = before {
+            office.has_still(&before, role).await;
         }
     }
 }
@@ -313,7 +368,8 @@ async fn somebody_of_another_plant_gets_nothing_of_this_one() {
     let office = Office::new().await;
     let masters = platform::masters::of_plants(&office.test.db).await.unwrap();
     let untouched = untouched(&masters);
-    let before = office.ask(&untouched).await;
+    let (before, marked) = (office.ask(&untouched).await, office.marked().await);
+    assert!(marked.len() > 20, "{marked:?}");
     let everything = |plants| [Given { role: "EVERYTHING".into(), plants }];
     let mut shown: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut leaks: BTreeSet<&str> = BTreeSet::new();
@@ -385,6 +441,9 @@ async fn somebody_of_another_plant_gets_nothing_of_this_one() {
         }
     }
     assert_eq!(office.ask(&untouched).await, before, "somebody of VSK changed what is of KOL");
+    let now = office.marked().await;
+    let changed: Vec<&String> = marked.difference(&now).collect();
+    assert_eq!(changed, Vec::<&String>::new(), "somebody of VSK changed what is of KOL");
     assert_eq!(leaks, LEAKS.iter().copied().collect(), "routes that lead to another plant's rows");
 
     // Whoever may at KOL, may.

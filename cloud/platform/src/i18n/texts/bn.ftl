@@ -36,6 +36,7 @@ signin-email = ই-মেল
 signin-password = পাসওয়ার্ড
 signin-forgotten = ভুলে গেছেন? প্রশাসকের কাছে নতুন লিঙ্ক চান।
 signin-forgot = পাসওয়ার্ড ভুলে গেছেন?
+signin-forgot-own = মেলে, যদি আপনার প্রতিষ্ঠান মেল পাঠায়
 signin-by-key = এর বদলে অ্যাক্সেস কী দিয়ে
 signin-submit-key = কী দিয়ে সাইন ইন করুন
 signin-failed-password = ই-মেল বা পাসওয়ার্ড ঠিক নয়।

@@ -36,6 +36,7 @@ signin-email = E-mail
 signin-password = Password
 signin-forgotten = Forgotten? Ask your administrator for a new link.
 signin-forgot = Forgotten your password?
+signin-forgot-own = By mail, if your organisation sends it
 signin-by-key = Use an access key instead
 signin-submit-key = Sign in with the key
 signin-failed-password = E-mail or password are not right.

@@ -36,6 +36,7 @@ signin-email = ई-मेल
 signin-password = पासवर्ड
 signin-forgotten = भूल गए? अपने प्रशासक से नया लिंक माँगें।
 signin-forgot = पासवर्ड भूल गए?
+signin-forgot-own = मेल से, यदि आपका संगठन मेल भेजता है
 signin-by-key = इसके बदले एक्सेस कुंजी से
 signin-submit-key = कुंजी से साइन इन करें
 signin-failed-password = ई-मेल या पासवर्ड सही नहीं है।

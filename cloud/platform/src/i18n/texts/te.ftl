@@ -36,6 +36,7 @@ signin-email = ఇ-మెయిల్
 signin-password = పాస్‌వర్డ్
 signin-forgotten = మరచిపోయారా? కొత్త లింక్ కోసం మీ నిర్వాహకుడిని అడగండి.
 signin-forgot = పాస్‌వర్డ్ మరచిపోయారా?
+signin-forgot-own = మెయిల్ ద్వారా, మీ సంస్థ మెయిల్ పంపితే
 signin-by-key = బదులుగా యాక్సెస్ కీ వాడండి
 signin-submit-key = కీతో సైన్ ఇన్ చేయండి
 signin-failed-password = ఇ-మెయిల్ లేదా పాస్‌వర్డ్ సరిగా లేదు.

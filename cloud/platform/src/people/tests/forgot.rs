@@ -26,18 +26,47 @@ impl Drop for Site {
 
 impl Site {
     async fn new() -> Self {
+        Self::with(true).await
+    }
+
+    /// Where the office has a mail server of its own, and the cloud none.
+    async fn with_own() -> Self {
+        let site = Self::with(false).await;
+        let address = site.server.address();
+        let sql = format!(
+            "insert into mail_settings (tenant_id, smtp_host, smtp_port, smtp_security, smtp_user, from_address)
+             values ('{}', '{}', {}, 'starttls', '', 'noreply@own.example')",
+            site.office.tenant,
+            address.ip(),
+            address.port()
+        );
+        let done: Result<(), DbError> = site
+            .office
+            .test
+            .db
+            .tx(&site.office.cx, async |tx| {
+                sqlx::query(sqlx::AssertSqlSafe(sql.clone())).execute(tx.conn()).await?;
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+        site
+    }
+
+    /// Where the cloud has a mail server, if it `mails`.
+    async fn with(mails: bool) -> Self {
         let office = Office::new().await;
         let server = MailServer::start().await;
         let secrets = Secrets::passing().unwrap();
         let state = AppState::builder(office.test.db.clone())
             .modules(&[crate::people::module(), notify::module()])
             .secrets(secrets.clone())
-            .mails(true)
+            .mails(mails)
             .build();
         let config = MailConfig { smtp_url: server.url(), from: "Tracewright <noreply@tw.example>".into() };
         let courier = Courier {
-            mailer: Some(Mailer::new(&config).unwrap()),
-            own: std::sync::Arc::default(),
+            mailer: mails.then(|| Mailer::new(&config).unwrap()),
+            own: std::sync::Arc::new(crate::settings::OwnMail::new(true)),
             web: crate::outbound::HttpClient::new(false).unwrap(),
             sms: None,
             secrets,
@@ -211,6 +240,40 @@ async fn an_invitation_goes_by_mail_and_is_shown_to_nobody() {
     let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "by_mail=true").await;
     assert!(!page.contains("/invitation/") && page.contains("on its way"), "{page}");
     site.server.wait_for(2).await;
+}
+
+#[tokio::test]
+async fn links_go_by_the_offices_own_mail_server_where_the_cloud_has_none() {
+    let site = Site::with_own().await;
+    site.office.active("boss@saif.example", &[ADMIN]).await;
+    let mut boss = site.browser();
+    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
+    let (status, _, page) =
+        boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    assert!(status == StatusCode::OK && page.contains("on its way to new@saif.example"), "{page}");
+    assert!(!page.contains("/invitation/"), "{page}");
+    assert_eq!(site.server.wait_for(1).await[0].to, ["new@saif.example"]);
+    let person = page_of(&mut boss, "Lakshmi").await;
+    let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "by_mail=true").await;
+    assert!(!page.contains("/invitation/") && page.contains("on its way"), "{page}");
+    site.server.wait_for(2).await;
+    let (_, _, page) = site.browser().send("POST", "/forgot", &form("email=boss@saif.example")).await;
+    assert!(page.contains("and its organisation sends mail"), "{page}");
+    assert_eq!(site.server.wait_for(3).await[2].to, ["boss@saif.example"]);
+}
+
+#[tokio::test]
+async fn where_no_mail_goes_a_link_is_shown_and_none_is_made_for_whoever_forgot() {
+    let site = Site::with(false).await;
+    site.office.active("boss@saif.example", &[ADMIN]).await;
+    let mut boss = site.browser();
+    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
+    let (status, _, page) =
+        boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    assert!(status == StatusCode::OK && page.contains("/invitation/"), "{page}");
+    let (db, secrets) = (&site.office.test.db, Secrets::passing().unwrap());
+    links::forgot(db, "boss@saif.example", &secrets, false, site.office.now).await.unwrap();
+    assert!(!site.office.audit().await.iter().any(|row| row.starts_with("user.forgot")));
 }
 
 #[tokio::test]

@@ -157,6 +157,25 @@ async fn who_manages_people_makes_no_administrator_and_becomes_none() {
     assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("roles")));
     let (status, _, page) = browser.send("POST", "/users", "email=new%40saif.example&name=New&role=").await;
     assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("at least one role"), "{page}");
+    // What is wrong is told in the field that was sent, and at its place where it has one.
+    let new = |roles: Value, plants: Value| json!({ "email": "new@saif.example", "name": "New", "roles": roles, "plants": plants });
+    let given = |roles: Value| json!({ "roles": roles, "version": 1 });
+    let (users, of_clerk) = ("/api/v1/users".to_owned(), format!("/api/v1/users/{clerk}/roles"));
+    for (method, path, body, field, place) in [
+        ("POST", &users, new(json!(["VIEWER", "NOBODY"]), Value::Null), "roles", json!(2)),
+        ("POST", &users, new(json!(["VIEWER", "ADMIN"]), json!(["KOL"])), "roles", json!(2)),
+        ("POST", &users, new(json!(["VIEWER"]), json!(["ZZZ"])), "plants", Value::Null),
+        ("PUT", &of_clerk, given(json!([{ "role": "VIEWER" }, { "role": "NOBODY" }])), "role", json!(2)),
+        ("PUT", &of_clerk, given(json!([{ "role": "VIEWER", "plants": ["ZZZ"] }])), "plants", json!(1)),
+    ] {
+        let (status, told) = api(&browser, method, path, body).await;
+        let mistake = &told["errors"][0];
+        assert_eq!(
+            (status, &mistake["field"], &mistake["row"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!(field), &place),
+            "{path}: {told}"
+        );
+    }
     // What would be refused is not offered.
     let (_, _, page) = browser.send("GET", &format!("/users/{boss}"), "").await;
     assert!(page.contains(every) && !page.contains(&format!("action=\"/users/{boss}/")), "{page}");
@@ -177,6 +196,8 @@ async fn who_manages_people_makes_no_administrator_and_becomes_none() {
     let (status, ..) = admin.send("POST", &format!("/users/{clerk}/roles"), "version=3&role=ADMIN").await;
     assert_eq!(status, StatusCode::SEE_OTHER);
     assert_eq!(site.roles_of(clerk).await, [ADMIN]);
+    let (status, told) = api(&admin, "POST", "/api/v1/roles", json!({ "code": "9A", "name": "Nine" })).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("code")));
 }
 
 #[tokio::test]
