@@ -343,7 +343,7 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
         .db
         .db
         .tx(&site.cx(), async |tx| {
-            assert_eq!(crate::pages::store::latest(tx, 20).await?.len(), 20);
+            assert_eq!(crate::pages::store::latest(tx, 20, Utc::now()).await?.len(), 20);
             crate::pages::store::counts(tx, "KOL", Utc::now() - chrono::Duration::hours(1)).await?;
             crate::pages::store::zones(tx).await?;
             assert_eq!(offences(tx).await?, Vec::<String>::new(), "live");

@@ -4,7 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Duration, TimeZone, Utc};
+use chrono_tz::Tz;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, Shell};
 
@@ -21,6 +22,10 @@ use crate::rights::TRACE_READ;
 
 /// Lines of the stream of events.
 const LINES: i64 = 20;
+
+/// How far ahead of now an event may be dated and still be shown: a clock that runs wrong by
+/// more would stand above everything that happens.
+const AHEAD: Duration = Duration::days(1);
 
 /// An event in one line.
 struct Line {
@@ -51,6 +56,19 @@ struct Live<'a> {
     lines: Vec<Line>,
     zones: Zones,
     now: DateTime<Utc>,
+}
+
+impl Live<'_> {
+    /// When something happened, by its plant's clock.
+    fn when(&self, line: &Line) -> String {
+        when(self.texts, &line.at, &self.now, self.zones.of(&line.plant))
+    }
+}
+
+/// The time of day, and of another day than today in that zone its date as well. Pure.
+fn when(texts: &Texts, at: &DateTime<Utc>, now: &DateTime<Utc>, zone: Tz) -> String {
+    let day = |at: &DateTime<Utc>| at.with_timezone(&zone).date_naive();
+    if day(at) == day(now) { texts.clock(at, zone) } else { texts.time(at, zone) }
 }
 
 #[derive(Template)]
@@ -101,7 +119,7 @@ async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> R
             agents.retain(|agent| agent.kind == "plant");
             let exceptions = exceptions::open_counts(tx).await?;
             let zones = Zones::read(tx, caller.zone).await?;
-            let lines = store::latest(tx, LINES)
+            let lines = store::latest(tx, LINES, now + AHEAD)
                 .await?
                 .into_iter()
                 .map(|row: LineRow| Line {
@@ -142,4 +160,27 @@ async fn render_counts(state: &AppState, caller: &Caller, now: DateTime<Utc>) ->
         })
         .await?;
     Ok(Counts { texts: &caller.texts, plants }.render()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::english;
+    use super::*;
+
+    #[test]
+    fn what_did_not_happen_today_says_its_date() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (texts, kolkata) = (english(), chrono_tz::Asia::Kolkata);
+        // 01:00 of the 21st in Kolkata.
+        let now = at("2025-01-20T19:30:00Z");
+        let said = |text| when(&texts, &at(text), &now, kolkata);
+        assert_eq!(said("2025-01-20T18:30:00Z"), "00:00:00");
+        let before = at("2025-01-20T18:29:59Z");
+        assert_eq!(said("2025-01-20T18:29:59Z"), texts.time(&before, kolkata));
+        assert!(said("2025-01-20T18:29:59Z").ends_with(", 23:59:59"));
+        // The same moment is of today where it is still the 20th.
+        assert_eq!(when(&texts, &before, &now, Tz::UTC), "18:29:59");
+        let after = at("2025-01-21T18:30:00Z");
+        assert_eq!(said("2025-01-21T18:30:00Z"), texts.time(&after, kolkata));
+    }
 }

@@ -69,31 +69,37 @@ pub struct LineRow {
     pub item: String,
 }
 
-/// The events committed last, newest first: read by batches, so that the
+/// The events that happened last at these plants and before `until`, newest first: of each
+/// plant its own newest, by its index, so that no other plant's events hide them and the
 /// answer costs the same whatever there is.
-pub async fn latest(tx: &mut Tx, limit: i64) -> Result<Vec<LineRow>, Error> {
+pub async fn latest(tx: &mut Tx, limit: i64, until: DateTime<Utc>) -> Result<Vec<LineRow>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     sqlx::query_as!(
         LineRow,
-        r#"select e.stage, e.action, e.occurred_at, e.plant, e.location, e.reference_number, s.key as "key?",
-                  coalesce(r.item, s.item, '') as "item!"
-           from (select batch_id, agent_id, epoch, greatest(from_seq, to_seq - $2 + 1) as from_seq, to_seq
-                 from ingest_batches where tenant_id = $1 order by batch_id desc limit $2) b
-           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
-               and e.seq >= b.from_seq and e.seq <= b.to_seq
-               and ($3::text[] is null or e.plant = any($3))
+        r#"select e.stage as "stage!", e.action as "action!", e.occurred_at as "occurred_at!",
+                  e.plant as "plant!", e.location as "location!", e.reference_number as "reference_number!",
+                  s.key as "key?", coalesce(r.item, s.item, '') as "item!"
+           from (select l.*
+                 from plants p
+                 cross join lateral (
+                     select agent_id, epoch, seq, stage, action, occurred_at, plant, location, reference_number
+                     from lifecycle_events
+                     where tenant_id = $1 and plant = p.code and occurred_at < $4
+                     order by occurred_at desc limit $2) l
+                 where p.tenant_id = $1 and ($3::text[] is null or p.code = any($3))
+                 order by l.occurred_at desc limit $2) e
            left join lateral (
                select p.key, p.item from event_subjects p
                where p.tenant_id = $1 and p.agent_id = e.agent_id and p.epoch = e.epoch and p.seq = e.seq
                  and p.key <> 0
                order by p.ordinal limit 1) s on true
            left join uid_registry r on r.tenant_id = $1 and r.key = s.key
-           order by b.batch_id desc, e.seq desc
-           limit $2"#,
+           order by e.occurred_at desc, e.agent_id, e.epoch desc, e.seq desc"#,
         tenant,
         limit,
         plants.as_deref(),
+        until,
     )
     .fetch_all(tx.conn())
     .await

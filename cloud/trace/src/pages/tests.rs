@@ -413,6 +413,46 @@ async fn pages_are_served() {
 }
 
 #[tokio::test]
+async fn the_latest_events_of_a_plant_are_its_own_however_much_others_record() {
+    let mut site = Site::new().await;
+    let own = uid("VSK", "FG", 1);
+    site.say("VSK", event(Stage::Commission, "2025-01-20T08:00:00Z").mint(&own, Role::Subject, "PUMP"));
+    site.settle().await;
+    for number in 1..=25 {
+        let other = uid("KOL", "FG", number);
+        let at = format!("2025-01-21T08:{number:02}:00Z");
+        site.say("KOL", event(Stage::Commission, &at).mint(&other, Role::Subject, "MOTOR"));
+        site.send("KOL").await;
+    }
+    // Told last, and older than all but what the other plant did.
+    site.say("KOL", event(Stage::Storage, "2025-01-21T07:00:00Z").part(&uid("KOL", "FG", 1), Role::Subject));
+    site.settle().await;
+    // A clock that runs wrong.
+    site.say("VSK", event(Stage::Storage, "2199-01-01T07:00:00Z").part(&own, Role::Subject));
+    site.settle().await;
+    let until: chrono::DateTime<chrono::Utc> = "2025-01-22T00:00:00Z".parse().unwrap();
+    let latest = async |cx: platform::ctx::Cx, most| {
+        let found: Result<_, crate::explore::error::TraceError> =
+            site.db.db.tx(&cx, async |tx| Ok(super::store::latest(tx, most, until).await?)).await;
+        found.unwrap()
+    };
+    let focus = latest(site.cx().at(platform::ctx::Plants::some(["VSK"])), 20).await;
+    assert_eq!(focus.len(), 1, "{focus:?}");
+    assert_eq!((focus[0].plant.as_str(), focus[0].key), ("VSK", Some(crate::testing::key(&own))));
+    let all = latest(site.cx(), 20).await;
+    assert_eq!(all.len(), 20);
+    assert!(all.iter().all(|line| line.plant == "KOL" && line.item == "MOTOR"), "{all:?}");
+    assert!(all.is_sorted_by(|one, next| one.occurred_at >= next.occurred_at), "{all:?}");
+    let whole = latest(site.cx(), 100).await;
+    assert_eq!(whole.len(), 27, "{whole:?}");
+    assert_eq!(whole.last().unwrap().plant, "VSK", "by when it happened: {whole:?}");
+    let web = Web::new(&site, Scope::Read).await;
+    let (_, page) = web.get("/live").await;
+    assert!(page.contains("<td class=\"text-nowrap\">21 Jan 2025, "), "{page}");
+    assert!(!page.contains("2199"), "{page}");
+}
+
+#[tokio::test]
 async fn a_tree_marks_what_was_opened_before() {
     let mut site = Site::new().await;
     let ring = [1, 2, 3].map(|number| uid("KOL", "SF", number));
