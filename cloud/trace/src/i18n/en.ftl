@@ -417,6 +417,7 @@ trace-value = Value
 trace-window-last = The last before that was at { $at }.
 trace-window-no-such = There is no “{ $when }”: no such day or time.
 trace-window-none = Nothing in this time. Widen the window, or take another day.
+trace-window-plants = More than one plant has one of this code:
 trace-window-wrong = This is no window of time: from a day or a time to a later one, at most 93 days. The last day is shown.
 trace-within = within limits
 feature-production = Production: tracing, exceptions, holds, suspects, proofs

@@ -393,6 +393,7 @@ trace-value = मान
 trace-window-last = इससे पहले का अंतिम { $at } पर था।
 trace-window-no-such = “{ $when }” जैसा कोई दिन या समय नहीं होता।
 trace-window-none = इस समय में कुछ नहीं। अवधि बढ़ाएँ या दूसरा दिन लें।
+trace-window-plants = इस कोड का एक से अधिक संयंत्रों में है:
 trace-window-wrong = यह समय-अवधि नहीं है: किसी दिन या समय से बाद के तक, अधिकतम 93 दिन। पिछला एक दिन दिखाया गया है।
 trace-within = सीमा में
 feature-production = उत्पादन: ट्रेसिंग, अपवाद, रोक, संदिग्ध, प्रमाण

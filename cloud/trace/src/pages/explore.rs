@@ -163,6 +163,8 @@ struct Window<'a> {
     zones: Zones,
     words: Words,
     page: Passes,
+    /// Plants that have a machine of this code.
+    plants: Vec<String>,
     suspects: bool,
     /// What is wrong with the window that was asked for.
     error: Option<String>,
@@ -174,8 +176,13 @@ struct Window<'a> {
 impl Window<'_> {
     /// The window of this page, and its plant, as parameters.
     fn same(&self) -> String {
+        self.at(&self.page.plant)
+    }
+
+    /// The window of this page at a plant, as parameters.
+    fn at(&self, plant: &str) -> String {
         let window = window(self.page.from, self.page.to);
-        match self.page.plant.as_str() {
+        match plant {
             "" => window,
             plant => format!("{window}&plant={}", say::encoded(plant)),
         }
@@ -219,6 +226,17 @@ pub(super) async fn operator(
     passes(&state, &caller, &headers, Who::Operator, &code, &uri).await
 }
 
+/// Of the plants that have a machine of one code the one that is meant: the one asked for, else
+/// the one in focus, else the only one; empty for all of them. Pure.
+fn meant(asked: &str, focus: Option<&str>, plants: &[String]) -> String {
+    if !asked.is_empty() {
+        return asked.to_owned();
+    }
+    let focus = focus.filter(|focus| plants.iter().any(|plant| plant == focus));
+    let only = if let [only] = plants { Some(only.as_str()) } else { None };
+    focus.or(only).unwrap_or_default().to_owned()
+}
+
 async fn passes(
     state: &AppState,
     caller: &Caller,
@@ -230,19 +248,32 @@ async fn passes(
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<WindowQuery>(uri)?;
     let at = page(asked.after, asked.limit);
-    let (page, zones, zone, error) = state
+    let (page, plants, zones, zone, error) = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let now = Utc::now();
+            // A person is one wherever; a machine is of one plant.
+            let (plants, plant) = match who {
+                Who::Operator => (Vec::new(), asked.plant.clone()),
+                Who::Machine => {
+                    let plants = places::plants_of(tx, who, code).await?;
+                    let plant = meant(&asked.plant, caller.settings.focus.as_deref(), &plants);
+                    (plants, plant)
+                }
+            };
             // Where the clocks of plants differ, what is typed on the page is by the reader's.
-            let zone = places::clock_of(tx, who, code, &asked.plant).await?.unwrap_or(caller.zone);
+            let zone = places::clock_of(tx, who, code, &plant).await?.unwrap_or(caller.zone);
             // A window that is none is told beside the usual one.
             let (span, error) = match places::window_of(&asked.from, &asked.to, Some(zone), now) {
                 Ok(span) => (span, None),
                 Err(error) => (places::window_of("", "", Some(zone), now)?, error.field()),
             };
-            let page = places::passes_in(tx, (who, code, &asked.plant), span, &at, now).await?;
-            Ok::<_, TraceError>((page, Zones::read(tx, caller.zone).await?, zone, error))
+            let mut page = places::passes_in(tx, (who, code, &plant), span, &at, now).await?;
+            if plant.is_empty() && plants.len() > 1 {
+                // What several plants did is called by none of them.
+                (page.plant, page.name) = (String::new(), String::new());
+            }
+            Ok::<_, TraceError>((page, plants, Zones::read(tx, caller.zone).await?, zone, error))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
@@ -263,6 +294,7 @@ async fn passes(
         from: local(page.from),
         to: local(page.to),
         page,
+        plants,
     };
     let title = view.words.person(code).to_owned();
     Shell::new(state, caller, title, "/trace")
@@ -509,4 +541,21 @@ pub(super) async fn picture(
         .under("/trace", caller.t("trace-search-title"))
         .under(format!("/trace/{}", view.found.uid), &*view.found.uid)
         .page(&headers, &view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn a_machine_is_the_one_asked_for_then_the_one_in_focus_then_the_only_one() {
+        let [kol, vsk] = ["KOL", "VSK"].map(str::to_owned);
+        let both = [kol.clone(), vsk];
+        assert_eq!(meant("KOL", Some("VSK"), &both), "KOL");
+        assert_eq!(meant("", Some("VSK"), &both), "VSK");
+        assert_eq!(meant("", Some("GUJ"), &both), "");
+        assert_eq!(meant("", None, &both), "");
+        assert_eq!(meant("", Some("VSK"), std::slice::from_ref(&kol)), "KOL");
+        assert_eq!((meant("", Some("VSK"), &[]), meant("", None, &[kol])), (String::new(), "KOL".into()));
+    }
 }

@@ -9,7 +9,7 @@ use super::tests::Web;
 use crate::explore::error::TraceError;
 use crate::explore::places::{self, Page, Who};
 use crate::ingest::Committed;
-use crate::testing::{Say, event};
+use crate::testing::{Say, event, uid};
 
 #[tokio::test]
 async fn a_customer_that_only_documents_name_is_found_as_one_of_the_masters_is() {
@@ -149,4 +149,45 @@ async fn a_machine_that_did_nothing_lately_says_when_it_last_did_and_leads_there
     assert!(status == StatusCode::NOT_FOUND && page.contains("There is no “2025-02-30”"), "{page}");
     let (_, page) = web.get("/trace/machine/OVEN-2?from=2025-02-30").await;
     assert!(page.contains("There is no “2025-02-30”"), "{page}");
+}
+
+#[tokio::test]
+async fn a_machine_of_several_plants_is_asked_for_by_plant() {
+    let mut site = story().await;
+    for (plant, unit) in [("KOL", motor(1)), ("VSK", uid("VSK", "FG", 1))] {
+        let mut done = event(Stage::Operation, "2025-01-22T10:00:00Z").part(&unit, Role::Subject);
+        done.machine = "PLC1".into();
+        site.say(plant, done);
+    }
+    site.settle().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let found = web.json("/api/v1/search?q=plc1").await;
+    let paths: Vec<_> = found["leads"].as_array().unwrap().iter().map(|lead| &lead["path"]).collect();
+    assert_eq!(paths, ["/trace/machine/PLC1?plant=KOL", "/trace/machine/PLC1?plant=VSK"]);
+    let (status, page) = web.get("/trace?q=PLC1").await;
+    assert!(status == StatusCode::OK && page.contains("/trace/machine/PLC1?plant=VSK"), "{page}");
+    let day = "from=2025-01-22&to=2025-01-22";
+    let (_, page) = web.get(&format!("/trace/machine/PLC1?{day}")).await;
+    assert!(page.contains("More than one plant"), "{page}");
+    assert!(page.contains(&motor(1)) && page.contains(&uid("VSK", "FG", 1)), "{page}");
+    assert!(!page.contains("name=\"plant\""), "{page}");
+    let (_, rest) = page.split_once("More than one plant").unwrap();
+    let links: Vec<_> =
+        rest.split("href=\"").skip(1).take(2).map(|rest| rest.split_once('"').unwrap().0).collect();
+    for (link, (own, other)) in
+        links.into_iter().zip([(motor(1), uid("VSK", "FG", 1)), (uid("VSK", "FG", 1), motor(1))])
+    {
+        let there = link.replace("&#38;", "&");
+        let (status, page) = web.get(&format!("/trace/machine/PLC1{there}")).await;
+        assert!(status == StatusCode::OK && page.contains(&own) && !page.contains(&other), "{there}: {page}");
+        assert!(page.contains("name=\"plant\"") && page.contains("More than one plant"), "{page}");
+    }
+    // Of a machine that one plant has its page says which, and keeps it.
+    let (_, page) = web.get("/trace/machine/OVEN-2?from=2025-01-21&to=2025-01-21").await;
+    assert!(page.contains("name=\"plant\" value=\"KOL\"") && !page.contains("More than one"), "{page}");
+    // And who has rights at one plant is told of that.
+    let cx = site.cx().at(platform::ctx::Plants::some(["VSK"]));
+    let own: Result<_, TraceError> =
+        site.db.db.tx(&cx, async |tx| places::plants_of(tx, Who::Machine, "PLC1").await).await;
+    assert_eq!(own.unwrap(), ["VSK"]);
 }

@@ -22,7 +22,7 @@ use crate::explore::graph::Direction;
 use crate::explore::model::{
     Destinations, EventView, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode, Whereabouts,
 };
-use crate::explore::places::{self, when};
+use crate::explore::places::{self, Lead, when};
 use crate::explore::store::label;
 use crate::explore::walk::Ask;
 use crate::explore::{search as finding, service, walk};
@@ -143,7 +143,7 @@ pub(super) async fn search(
                 let page = (asked.after.as_deref(), 50);
                 let found = finding::search(&state.db, &cx, &asked.q, page, Utc::now()).await?;
                 // What the code is exactly is meant, whatever else begins so, or is of it.
-                if let [lead] = found.leads.as_slice() {
+                if let Some(lead) = meant(&found.leads, caller.settings.focus.as_deref()) {
                     return Ok(Redirect::to(&lead.path).into_response());
                 }
                 if found.hits.is_empty() && found.leads.is_empty() {
@@ -207,6 +207,36 @@ fn traced(href: &str, key: &str) -> Option<String> {
     Some(format!("/trace/{kind}/{}", encoded(key)))
 }
 
+/// The one lead that is meant: the only one, or where all are of one machine's code at several
+/// plants that of the plant in focus. Pure.
+fn meant<'l>(leads: &'l [Lead], focus: Option<&str>) -> Option<&'l Lead> {
+    let (first, rest) = leads.split_first()?;
+    if rest.is_empty() {
+        return Some(first);
+    }
+    let same = first.kind == "machine" && rest.iter().all(|lead| alike(first, lead));
+    let there = format!("plant={}", encoded(focus?));
+    let of_focus = |lead: &&Lead| lead.path.split_once('?').is_some_and(|(_, plant)| plant == there);
+    leads.iter().find(of_focus).filter(|_| same)
+}
+
+/// Whether two leads are to what one code stands for at two plants.
+fn alike(one: &Lead, other: &Lead) -> bool {
+    one.kind == other.kind && one.code == other.code
+}
+
+/// Where a code with a window of time leads: a machine that one plant has is gone to there, one
+/// that several have says so on its page. Pure.
+fn in_window(leads: &[Lead], window: &str) -> Option<String> {
+    let lead = leads.iter().find(|lead| matches!(lead.kind, "machine" | "operator"))?;
+    let several = leads.iter().filter(|other| alike(lead, other)).count() > 1;
+    Some(match lead.path.split_once('?') {
+        Some((path, plant)) if !several => format!("{path}?{plant}&{window}"),
+        Some((path, _)) => format!("{path}?{window}"),
+        None => format!("{}?{window}", lead.path),
+    })
+}
+
 /// Where `OVEN-2 2025-01-20 09:00-11:00` leads: a machine or a person that is known,
 /// and a time.
 async fn window_path(state: &AppState, caller: &Caller, text: &str) -> Result<Option<String>, Problem> {
@@ -215,8 +245,7 @@ async fn window_path(state: &AppState, caller: &Caller, text: &str) -> Result<Op
     };
     let leads =
         state.db.tx(&caller.at(&TRACE_READ), async |tx| places::leads_in(tx, &window.code).await).await?;
-    let lead = leads.into_iter().find(|lead| matches!(lead.kind, "machine" | "operator"));
-    Ok(lead.map(|lead| format!("{}?from={}&to={}", lead.path, encoded(&window.from), encoded(&window.to))))
+    Ok(in_window(&leads, &format!("from={}&to={}", encoded(&window.from), encoded(&window.to))))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -469,7 +498,37 @@ pub(crate) fn piles(found: &Destinations) -> Vec<(&'static str, &[Pile])> {
 
 #[cfg(test)]
 mod leading {
-    use super::traced;
+    use super::{Lead, in_window, meant, traced};
+
+    fn lead(kind: &'static str, code: &str, path: &str) -> Lead {
+        Lead { kind, code: code.into(), detail: String::new(), path: path.into() }
+    }
+
+    #[test]
+    fn of_a_machine_that_several_plants_have_the_one_in_focus_is_meant() {
+        let both = ["KOL", "VSK"]
+            .map(|plant| lead("machine", "PLC1", &format!("/trace/machine/PLC1?plant={plant}")));
+        let path = |leads: &[Lead], focus| meant(leads, focus).map(|lead| lead.path.clone());
+        assert_eq!(path(&both, Some("VSK")).as_deref(), Some("/trace/machine/PLC1?plant=VSK"));
+        assert_eq!((path(&both, None), path(&both, Some("GUJ")), path(&[], Some("VSK"))), (None, None, None));
+        assert_eq!(path(&both[..1], Some("VSK")).as_deref(), Some("/trace/machine/PLC1?plant=KOL"));
+        // A code that is something else as well stays a question.
+        let [kol, vsk] = both.clone();
+        let lot = lead("lot", "PLC1", "/trace/lot/7");
+        assert_eq!(path(&[lot, kol, vsk], Some("VSK")), None);
+    }
+
+    #[test]
+    fn a_time_goes_with_the_plant_of_a_machine_that_one_has() {
+        let both = ["KOL", "VSK"]
+            .map(|plant| lead("machine", "PLC1", &format!("/trace/machine/PLC1?plant={plant}")));
+        let to = |leads: &[Lead]| in_window(leads, "from=a&to=b");
+        assert_eq!(to(&both[..1]).as_deref(), Some("/trace/machine/PLC1?plant=KOL&from=a&to=b"));
+        assert_eq!(to(&both).as_deref(), Some("/trace/machine/PLC1?from=a&to=b"));
+        let person = [lead("lot", "op-7", "/trace/lot/7"), lead("operator", "op-7", "/trace/operator/op-7")];
+        assert_eq!(to(&person).as_deref(), Some("/trace/operator/op-7?from=a&to=b"));
+        assert_eq!(to(&person[..1]), None);
+    }
 
     #[test]
     fn a_trace_begins_with_a_customer_or_a_machine_and_with_no_other_row() {

@@ -2,12 +2,14 @@
 //!
 //! Of events those at the caller's plants count; a lot is known to who may see one of its labels.
 
+use std::collections::BTreeSet;
+
 use platform::db::Tx;
 use platform::search::range;
 use platform::web::escaped;
 
 use super::model::Lead;
-use super::service::{Page, Who};
+use super::service::{Page, Who, asked_for};
 use crate::explore::error::TraceError;
 use crate::explore::store::label;
 use crate::explore::store::places as store;
@@ -93,20 +95,58 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
     leads.extend(customer(tx, &codes).await?.map(customer_lead));
     let mut machines = store::machines(tx, &codes, None).await?;
     machines.retain(|(_, _, plant)| plants.has(plant));
-    if machines.is_empty()
-        && let Some(code) = told(tx, Who::Machine, &codes).await?
-    {
-        let path = format!("/trace/machine/{}", segment(&code));
-        leads.push(Lead { kind: "machine", path, code, detail: String::new() });
-    }
-    for (code, name, plant) in machines {
-        let path = format!("/trace/machine/{}?plant={}", segment(&code), segment(&plant));
-        leads.push(Lead { kind: "machine", path, code, detail: format!("{name} · {plant}") });
-    }
+    let told_of = told_at(tx, Who::Machine, &codes).await?;
+    leads.extend(at_plants("machine", machines, told_of));
     if let Some(code) = told(tx, Who::Operator, &codes).await? {
         leads.push(operator_lead(code, String::new()));
     }
     Ok(leads)
+}
+
+/// Leads to what has one code at these plants: as the masters have it (code, name, plant), and
+/// at which plants events name it. What only the events of one plant know is led to alone. Pure.
+fn at_plants(
+    kind: &'static str,
+    masters: Vec<(String, String, String)>,
+    told: Option<(String, Vec<String>)>,
+) -> Vec<Lead> {
+    let path = |code: &str| format!("/trace/{kind}/{}", segment(code));
+    let mut all: Vec<(String, String, String)> = masters;
+    if let Some((code, plants)) = told {
+        if all.is_empty() && plants.len() == 1 {
+            return vec![Lead { kind, path: path(&code), code, detail: String::new() }];
+        }
+        for plant in plants {
+            if !all.iter().any(|(known, _, at)| *known == code && *at == plant) {
+                all.push((code.clone(), String::new(), plant));
+            }
+        }
+    }
+    let lead = |(code, name, plant): (String, String, String)| Lead {
+        kind,
+        path: format!("{}?plant={}", path(&code), segment(&plant)),
+        code,
+        detail: if name.is_empty() { plant } else { format!("{name} · {plant}") },
+    };
+    all.into_iter().map(lead).collect()
+}
+
+/// The plants of the caller that have a machine of this code, in order: as the masters have
+/// it, and as the newest thousand events that name it say.
+///
+/// # Errors
+/// [`TraceError::Unknown`] of what is no code; the database.
+pub async fn plants_of(tx: &mut Tx, who: Who, code: &str) -> Result<Vec<String>, TraceError> {
+    asked_for(code, "")?;
+    let codes = [code.to_owned()];
+    let plants = tx.plants().clone();
+    let mut found: BTreeSet<String> = match who {
+        Who::Machine => store::machines(tx, &codes, None).await?.into_iter().map(|row| row.2).collect(),
+        Who::Operator => BTreeSet::new(),
+    };
+    found.retain(|plant| plants.has(plant));
+    found.extend(told_at(tx, who, &codes).await?.into_iter().flat_map(|(_, plants)| plants));
+    Ok(found.into_iter().collect())
 }
 
 /// Customers and people by the beginning of their name, in any case, where a text is no code;
@@ -136,15 +176,37 @@ pub(super) async fn told(tx: &mut Tx, who: Who, codes: &[String]) -> Result<Opti
     let plants = tx.plants().clone();
     let most = if plants.is_all() { 1 } else { store::MOST_LOOKED_THROUGH };
     for code in codes {
-        let found = match who {
-            Who::Machine => store::machine_plants(tx, code, most).await?,
-            Who::Operator => store::operator_plants(tx, code, most).await?,
-        };
-        if found.iter().any(|plant| plants.has(plant)) {
+        if newest(tx, who, code, most).await?.iter().any(|plant| plants.has(plant)) {
             return Ok(Some(code.clone()));
         }
     }
     Ok(None)
+}
+
+/// Of these codes the first that events at the caller's plants name, and at which of them, in
+/// order; the newest thousand events of each are looked through.
+async fn told_at(
+    tx: &mut Tx,
+    who: Who,
+    codes: &[String],
+) -> Result<Option<(String, Vec<String>)>, TraceError> {
+    let plants = tx.plants().clone();
+    for code in codes {
+        let found = newest(tx, who, code, store::MOST_LOOKED_THROUGH).await?;
+        let found: BTreeSet<String> = found.into_iter().filter(|plant| plants.has(plant)).collect();
+        if !found.is_empty() {
+            return Ok(Some((code.clone(), found.into_iter().collect())));
+        }
+    }
+    Ok(None)
+}
+
+/// Plants of the newest events that name a code, one for each event.
+async fn newest(tx: &mut Tx, who: Who, code: &str, most: i64) -> Result<Vec<String>, TraceError> {
+    Ok(match who {
+        Who::Machine => store::machine_plants(tx, code, most).await?,
+        Who::Operator => store::operator_plants(tx, code, most).await?,
+    })
 }
 
 /// The customer with one of these codes: code, name and town. One that the masters do not have,
@@ -189,4 +251,34 @@ async fn document_known(tx: &mut Tx, kind: &str, number: &str) -> Result<bool, T
     let start = Page::default().place()?;
     let rows = store::document_events(tx, kind, number, &start, 100).await?;
     Ok(rows.iter().any(|row| plants.has(&row.plant)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_plants_call_alike_is_led_to_at_each() {
+        let led = |masters: &[(&str, &str, &str)], told: Option<(&str, &[&str])>| {
+            let masters = masters
+                .iter()
+                .map(|(code, name, plant)| ((*code).to_owned(), (*name).to_owned(), (*plant).to_owned()));
+            let told = told.map(|(code, plants)| {
+                (code.to_owned(), plants.iter().map(|plant| (*plant).to_owned()).collect())
+            });
+            let leads = at_plants("machine", masters.collect(), told).into_iter();
+            leads.map(|lead| (lead.path, lead.detail)).collect::<Vec<_>>()
+        };
+        let lead = |path: &str, detail: &str| (path.to_owned(), detail.to_owned());
+        assert_eq!(led(&[], None), []);
+        assert_eq!(led(&[], Some(("PLC1", &["KOL"]))), [lead("/trace/machine/PLC1", "")]);
+        let both =
+            [lead("/trace/machine/PLC1?plant=KOL", "KOL"), lead("/trace/machine/PLC1?plant=VSK", "VSK")];
+        assert_eq!(led(&[], Some(("PLC1", &["KOL", "VSK"]))), both);
+        let named = lead("/trace/machine/PLC1?plant=KOL", "Press · KOL");
+        let masters = [("PLC1", "Press", "KOL")];
+        assert_eq!(led(&masters, None), [named.clone()]);
+        assert_eq!(led(&masters, Some(("PLC1", &["KOL"]))), [named.clone()]);
+        assert_eq!(led(&masters, Some(("PLC1", &["KOL", "VSK"]))), [named, both[1].clone()]);
+    }
 }

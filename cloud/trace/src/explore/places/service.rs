@@ -117,7 +117,7 @@ pub fn window_of(
 }
 
 /// Whether the code of a machine or a person, and that of a plant, can be one.
-fn asked_for(code: &str, plant: &str) -> Result<(), TraceError> {
+pub(super) fn asked_for(code: &str, plant: &str) -> Result<(), TraceError> {
     if code.is_empty() || code.len() > 256 || code.contains('\0') {
         return Err(TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect()));
     }
@@ -280,20 +280,18 @@ pub async fn passes_in(
     let codes = [code.to_owned()];
     asked_for(code, plant)?;
     let at = (!plant.is_empty()).then_some(plant);
-    let master = match who {
-        Who::Machine => {
-            let machines = store::machines(tx, &codes, at).await?;
-            machines.into_iter().find(|(_, _, plant)| plants.has(plant))
-        }
-        Who::Operator => None,
+    let mut masters = match who {
+        Who::Machine => store::machines(tx, &codes, at).await?,
+        Who::Operator => Vec::new(),
     };
+    masters.retain(|(_, _, plant)| plants.has(plant));
     let mut rows = match who {
         Who::Machine => store::machine_events(tx, (code, at), (from, to), &after, limit + 1).await?,
         Who::Operator => store::operator_events(tx, (code, at), (from, to), &after, limit + 1).await?,
     };
     let next = cut(&mut rows, page.limit);
     let passes = tell(tx, rows).await?;
-    if passes.is_empty() && master.is_none() {
+    if passes.is_empty() && masters.is_empty() {
         let told = told(tx, who, &codes).await?;
         if told.is_none() {
             return Err(TraceError::Unknown(code.chars().take(60).collect()));
@@ -304,6 +302,8 @@ pub async fn passes_in(
     } else {
         None
     };
+    // Of several plants' machines of one code none is the one that is meant.
+    let master = if masters.len() > 1 { None } else { masters.pop() };
     let (_, name, at) = master.unwrap_or_default();
     let plant = if plant.is_empty() { at } else { plant.to_owned() };
     Ok(Passes {
