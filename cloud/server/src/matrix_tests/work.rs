@@ -172,6 +172,9 @@ pub(super) fn asked(office: &Office, pattern: &str) -> Option<String> {
         "/trace/machine/{code}" | "/api/v1/trace/machine/{code}" => {
             format!("{}?from=2025-01-01T00:00:00Z&to=2025-02-01T00:00:00Z", own(pattern, "OVEN"))
         }
+        "/trace/station/{code}" | "/api/v1/trace/station/{code}" => {
+            format!("{}?from=2025-01-01T00:00:00Z&to=2025-02-01T00:00:00Z", own(pattern, "GATE"))
+        }
         "/trace/operator/{code}" | "/api/v1/trace/operator/{code}" => {
             format!("{}?from=2025-01-01T00:00:00Z&to=2025-02-01T00:00:00Z", own(pattern, "BADGE"))
         }

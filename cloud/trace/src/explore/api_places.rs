@@ -1,4 +1,4 @@
-//! The API of lots, documents, customers, machines, people, pictures, comparisons and
+//! The API of lots, documents, customers, machines, stations, people, pictures, comparisons and
 //! reports.
 
 use axum::extract::State;
@@ -39,6 +39,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/trace/document/{type}/{number}", get(document))
         .route("/api/v1/trace/customer/{code}", get(customer))
         .route("/api/v1/trace/machine/{code}", get(machine))
+        .route("/api/v1/trace/station/{code}", get(station))
         .route("/api/v1/trace/operator/{code}", get(operator))
         .route("/api/v1/trace/compare", get(compared))
         .route("/api/v1/trace/{uid}/picture", get(pictured))
@@ -77,6 +78,15 @@ pub(super) fn operations(of_uid: impl Fn(Operation) -> Operation) -> Vec<Operati
             .query::<WindowQuery>()
             .fails(400, "query.parameter", without_offset)
             .answers::<Passes>(),
+        place(
+            "/api/v1/trace/station/{code}",
+            "traceStation",
+            "What was done at a station in a window of time",
+        )
+        .means("code", "The station's code, exactly.")
+        .query::<WindowQuery>()
+        .fails(400, "query.parameter", without_offset)
+        .answers::<Passes>(),
         place("/api/v1/trace/operator/{code}", "traceOperator", "What a person did in a window of time")
             .means("code", "The person's opaque id, exactly.")
             .query::<WindowQuery>()
@@ -138,7 +148,7 @@ pub(crate) struct WindowQuery {
     /// To when, itself not in it, read as `from`; a day ends with it. At most 93 days after
     /// `from`.
     pub to: String,
-    /// Code of the plant; all, when left out. Two plants may have a machine of one code.
+    /// Code of the plant; all, when left out. Two plants may have a machine or a station of one code.
     pub plant: String,
     /// Where the answer before ended: its `next`.
     pub after: Option<String>,
@@ -266,6 +276,15 @@ async fn machine(
     uri: Uri,
 ) -> Result<Json<Passes>, Problem> {
     passes(&state, &caller, Who::Machine, &code, &uri).await
+}
+
+async fn station(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(code): Path<String>,
+    uri: Uri,
+) -> Result<Json<Passes>, Problem> {
+    passes(&state, &caller, Who::Station, &code, &uri).await
 }
 
 async fn operator(

@@ -249,8 +249,7 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
         .tx(&site.cx(), async |tx| {
             let (now, day) = (Utc::now(), chrono::Duration::days(1));
             let first = places::Page { after: None, limit: 50 };
-            for who in [Who::Machine, Who::Operator] {
-                let code = if who == Who::Machine { "m7" } else { "op7" };
+            for (who, code) in [(Who::Machine, "m7"), (Who::Station, "D"), (Who::Operator, "op7")] {
                 let page = places::passes_in(tx, (who, code, ""), (now - day * 14, now), &first, now).await?;
                 assert_eq!(page.passes.len(), 50);
                 let second = places::Page { after: page.next, limit: 50 };
@@ -276,7 +275,7 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             assert_eq!((page.name.as_str(), page.orders.len(), page.passes.len()), ("", 50, 50));
             assert_eq!(places::customer_in(tx, "C-99", "", &first, now).await.unwrap_err().status(), 404);
             assert_eq!(offences(tx).await?, Vec::<String>::new(), "places");
-            for code in ["HEAT-7", "O-7", "C-7", "C-8", "m7", "op7", "NOTHING"] {
+            for code in ["HEAT-7", "O-7", "C-7", "C-8", "m7", "D", "op7", "NOTHING"] {
                 let leads = places::leads_in(tx, code).await?;
                 assert_eq!(leads.is_empty(), code == "NOTHING", "{code}");
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{code}");

@@ -333,6 +333,7 @@ trace-lead-lot = লট
 trace-lead-document = নথি
 trace-lead-customer = গ্রাহক
 trace-lead-machine = মেশিন
+trace-lead-station = স্টেশন
 trace-lead-operator = ব্যক্তি
 trace-level = স্তর
 trace-limits = সীমা

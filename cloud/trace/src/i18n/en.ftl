@@ -348,6 +348,7 @@ trace-lead-lot = Lot
 trace-lead-document = Document
 trace-lead-customer = Customer
 trace-lead-machine = Machine
+trace-lead-station = Station
 trace-lead-operator = Person
 trace-level = Level
 trace-limits = Limits

@@ -336,6 +336,7 @@ trace-lead-lot = लॉट
 trace-lead-document = दस्तावेज़
 trace-lead-customer = ग्राहक
 trace-lead-machine = मशीन
+trace-lead-station = स्टेशन
 trace-lead-operator = व्यक्ति
 trace-level = स्तर
 trace-limits = सीमाएँ

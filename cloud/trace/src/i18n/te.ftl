@@ -336,6 +336,7 @@ trace-lead-lot = లాట్
 trace-lead-document = పత్రం
 trace-lead-customer = కస్టమర్
 trace-lead-machine = యంత్రం
+trace-lead-station = స్టేషన్
 trace-lead-operator = వ్యక్తి
 trace-level = స్థాయి
 trace-limits = పరిమితులు

@@ -1,4 +1,4 @@
-//! Pages of lots, documents, customers, machines and people, of two units compared,
+//! Pages of lots, documents, customers, machines, stations and people, of two units compared,
 //! and of a genealogy drawn.
 
 use askama::Template;
@@ -163,7 +163,7 @@ struct Window<'a> {
     zones: Zones,
     words: Words,
     page: Passes,
-    /// Plants that have a machine of this code.
+    /// Plants that have a machine or a station of this code.
     plants: Vec<String>,
     suspects: bool,
     /// What is wrong with the window that was asked for.
@@ -198,6 +198,12 @@ impl Window<'_> {
         }
     }
 
+    /// Whose page it is: a person by name.
+    fn called(&self) -> &str {
+        let code = self.page.code.as_str();
+        if self.page.kind == "operator" { self.words.person(code) } else { code }
+    }
+
     /// Units with a reading out of its limits on this page.
     fn outside(&self) -> usize {
         self.page.passes.iter().map(places::Pass::outside).sum()
@@ -215,6 +221,17 @@ pub(super) async fn machine(
     passes(&state, &caller, &headers, Who::Machine, &code, &uri).await
 }
 
+/// `GET /trace/station/{code}`
+pub(super) async fn station(
+    state: State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    passes(&state, &caller, &headers, Who::Station, &code, &uri).await
+}
+
 /// `GET /trace/operator/{code}`
 pub(super) async fn operator(
     state: State<AppState>,
@@ -226,7 +243,7 @@ pub(super) async fn operator(
     passes(&state, &caller, &headers, Who::Operator, &code, &uri).await
 }
 
-/// Of the plants that have a machine of one code the one that is meant: the one asked for, else
+/// Of the plants that have a machine or a station of one code the one that is meant: the one asked for, else
 /// the one in focus, else the only one; empty for all of them. Pure.
 fn meant(asked: &str, focus: Option<&str>, plants: &[String]) -> String {
     if !asked.is_empty() {
@@ -252,10 +269,10 @@ async fn passes(
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let now = Utc::now();
-            // A person is one wherever; a machine is of one plant.
+            // A person is one wherever; a machine and a station are of one plant.
             let (plants, plant) = match who {
                 Who::Operator => (Vec::new(), asked.plant.clone()),
-                Who::Machine => {
+                Who::Machine | Who::Station => {
                     let plants = places::plants_of(tx, who, code).await?;
                     let plant = meant(&asked.plant, caller.settings.focus.as_deref(), &plants);
                     (plants, plant)
@@ -296,7 +313,7 @@ async fn passes(
         page,
         plants,
     };
-    let title = view.words.person(code).to_owned();
+    let title = view.called().to_owned();
     Shell::new(state, caller, title, "/trace")
         .under("/trace", caller.t("trace-search-title"))
         .page(headers, &view)

@@ -170,7 +170,7 @@ async fn a_machine_of_several_plants_is_asked_for_by_plant() {
     let (_, page) = web.get(&format!("/trace/machine/PLC1?{day}")).await;
     assert!(page.contains("More than one plant"), "{page}");
     assert!(page.contains(&motor(1)) && page.contains(&uid("VSK", "FG", 1)), "{page}");
-    assert!(!page.contains("name=\"plant\""), "{page}");
+    assert!(!page.contains("type=\"hidden\" name=\"plant\""), "{page}");
     let (_, rest) = page.split_once("More than one plant").unwrap();
     let links: Vec<_> =
         rest.split("href=\"").skip(1).take(2).map(|rest| rest.split_once('"').unwrap().0).collect();
@@ -180,14 +180,64 @@ async fn a_machine_of_several_plants_is_asked_for_by_plant() {
         let there = link.replace("&#38;", "&");
         let (status, page) = web.get(&format!("/trace/machine/PLC1{there}")).await;
         assert!(status == StatusCode::OK && page.contains(&own) && !page.contains(&other), "{there}: {page}");
-        assert!(page.contains("name=\"plant\"") && page.contains("More than one plant"), "{page}");
+        assert!(
+            page.contains("type=\"hidden\" name=\"plant\"") && page.contains("More than one plant"),
+            "{page}"
+        );
     }
     // Of a machine that one plant has its page says which, and keeps it.
     let (_, page) = web.get("/trace/machine/OVEN-2?from=2025-01-21&to=2025-01-21").await;
-    assert!(page.contains("name=\"plant\" value=\"KOL\"") && !page.contains("More than one"), "{page}");
+    assert!(
+        page.contains("type=\"hidden\" name=\"plant\" value=\"KOL\"") && !page.contains("More than one"),
+        "{page}"
+    );
     // And who has rights at one plant is told of that.
     let cx = site.cx().at(platform::ctx::Plants::some(["VSK"]));
     let own: Result<_, TraceError> =
         site.db.db.tx(&cx, async |tx| places::plants_of(tx, Who::Machine, "PLC1").await).await;
     assert_eq!(own.unwrap(), ["VSK"]);
+}
+
+#[tokio::test]
+async fn a_station_is_found_as_a_machine_is() {
+    let mut site = story().await;
+    for (plant, unit, station) in
+        [("KOL", motor(1), "OVEN1"), ("KOL", motor(2), "DOCK"), ("VSK", uid("VSK", "FG", 1), "DOCK")]
+    {
+        let mut done = event(Stage::Operation, "2025-01-22T10:00:00Z").part(&unit, Role::Subject);
+        done.station = station.into();
+        site.say(plant, done);
+    }
+    site.settle().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let found = web.json("/api/v1/search?q=oven1").await;
+    assert_eq!(found["leads"].as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found["leads"][0]["kind"], "station", "{found}");
+    assert_eq!(found["leads"][0]["path"], "/trace/station/OVEN1", "{found}");
+    assert_eq!(web.get("/trace?q=OVEN1").await.0, StatusCode::SEE_OTHER);
+    assert_eq!(web.get("/trace?q=OVEN1%202025-01-22").await.0, StatusCode::SEE_OTHER);
+    let day = "from=2025-01-22&to=2025-01-22";
+    let (status, page) = web.get(&format!("/trace/station/OVEN1?{day}")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("<h1>Station OVEN1</h1>") && page.contains(&motor(1)), "{page}");
+    assert!(!page.contains(&motor(2)), "{page}");
+    let told = web.json(&format!("/api/v1/trace/station/OVEN1?{day}")).await;
+    assert_eq!((told["kind"].as_str(), told["passes"].as_array().unwrap().len()), (Some("station"), 1));
+    let lately = web.json("/api/v1/trace/station/OVEN1").await;
+    assert_eq!(lately["last_before"], "2025-01-22T10:00:00Z", "{lately}");
+    // Two plants may have one of the same code.
+    let (_, page) = web.get(&format!("/trace/station/DOCK?{day}")).await;
+    assert!(page.contains("More than one plant") && page.contains(&motor(2)), "{page}");
+    let (_, page) = web.get(&format!("/trace/station/DOCK?{day}&plant=VSK")).await;
+    assert!(page.contains(&uid("VSK", "FG", 1)) && !page.contains(&motor(2)), "{page}");
+    // A unit's history leads there.
+    let (_, page) = web.get(&format!("/trace/{}", motor(1))).await;
+    assert!(page.contains("href=\"/trace/station/OVEN1?plant=KOL&amp;from="), "{page}");
+    assert_eq!(web.get("/trace/station/NONE").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(web.get("/api/v1/trace/station/NONE").await.0, StatusCode::NOT_FOUND);
+    // To whoever has rights elsewhere alone it is not known.
+    let cx = site.cx().at(platform::ctx::Plants::some(["VSK"]));
+    let elsewhere: Result<_, TraceError> =
+        site.db.db.tx(&cx, async |tx| places::leads_in(tx, "OVEN1").await).await;
+    assert_eq!(elsewhere.unwrap(), []);
 }

@@ -86,6 +86,7 @@ pub fn router() -> Router<AppState> {
         .route("/trace/document/{type}/{number}", get(explore::document))
         .route("/trace/customer/{code}", get(explore::customer))
         .route("/trace/machine/{code}", get(explore::machine))
+        .route("/trace/station/{code}", get(explore::station))
         .route("/trace/operator/{code}", get(explore::operator))
         .route("/trace/compare", get(explore::compared))
         .route("/trace/{uid}/picture", get(explore::picture))

@@ -207,14 +207,14 @@ fn traced(href: &str, key: &str) -> Option<String> {
     Some(format!("/trace/{kind}/{}", encoded(key)))
 }
 
-/// The one lead that is meant: the only one, or where all are of one machine's code at several
-/// plants that of the plant in focus. Pure.
+/// The one lead that is meant: the only one, or where all are of one machine's or station's code at
+/// several plants that of the plant in focus. Pure.
 fn meant<'l>(leads: &'l [Lead], focus: Option<&str>) -> Option<&'l Lead> {
     let (first, rest) = leads.split_first()?;
     if rest.is_empty() {
         return Some(first);
     }
-    let same = first.kind == "machine" && rest.iter().all(|lead| alike(first, lead));
+    let same = matches!(first.kind, "machine" | "station") && rest.iter().all(|lead| alike(first, lead));
     let there = format!("plant={}", encoded(focus?));
     let of_focus = |lead: &&Lead| lead.path.split_once('?').is_some_and(|(_, plant)| plant == there);
     leads.iter().find(of_focus).filter(|_| same)
@@ -228,7 +228,7 @@ fn alike(one: &Lead, other: &Lead) -> bool {
 /// Where a code with a window of time leads: a machine that one plant has is gone to there, one
 /// that several have says so on its page. Pure.
 fn in_window(leads: &[Lead], window: &str) -> Option<String> {
-    let lead = leads.iter().find(|lead| matches!(lead.kind, "machine" | "operator"))?;
+    let lead = leads.iter().find(|lead| matches!(lead.kind, "machine" | "station" | "operator"))?;
     let several = leads.iter().filter(|other| alike(lead, other)).count() > 1;
     Some(match lead.path.split_once('?') {
         Some((path, plant)) if !several => format!("{path}?{plant}&{window}"),
@@ -237,7 +237,7 @@ fn in_window(leads: &[Lead], window: &str) -> Option<String> {
     })
 }
 
-/// Where `OVEN-2 2025-01-20 09:00-11:00` leads: a machine or a person that is known,
+/// Where `OVEN-2 2025-01-20 09:00-11:00` leads: a machine, a station or a person that is known,
 /// and a time.
 async fn window_path(state: &AppState, caller: &Caller, text: &str) -> Result<Option<String>, Problem> {
     let Some(window) = when::window(text) else {

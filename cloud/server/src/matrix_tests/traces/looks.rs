@@ -24,6 +24,7 @@ fn is_full(pattern: &str) -> bool {
         "/trace/lot/",
         "/trace/document/",
         "/trace/machine/",
+        "/trace/station/",
         "/trace/operator/",
         "/trace/compare",
         "/backward",

@@ -71,6 +71,7 @@ impl Office {
             .replace("{id}", &id)
             .replace("{event}", &Uuid::from_u128(MADE).to_string())
             .replace("/machine/{code}", &format!("/machine/{}", self.own("OVEN")))
+            .replace("/station/{code}", &format!("/station/{}", self.own("GATE")))
             .replace("/operator/{code}", &format!("/operator/{}", self.own("BADGE")))
             .replace("{type}/{number}", "po/PO-1")
             .replace("{master}", "items")

@@ -49,7 +49,7 @@ const MOST_NAMED: i64 = 20;
 const MOST_SUPPLIED: i64 = 50;
 
 /// What a code stands for besides UIDs: lots, the newest lots of a supplier, documents, a
-/// customer, a machine, a person. At most 20 of each, of a supplier 50 lots; the code exactly,
+/// customer, a machine, a station, a person. At most 20 of each, of a supplier 50 lots; the code exactly,
 /// in capitals as well.
 ///
 /// # Errors
@@ -97,6 +97,8 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
     machines.retain(|(_, _, plant)| plants.has(plant));
     let told_of = told_at(tx, Who::Machine, &codes).await?;
     leads.extend(at_plants("machine", machines, told_of));
+    let told_of = told_at(tx, Who::Station, &codes).await?;
+    leads.extend(at_plants("station", Vec::new(), told_of));
     if let Some(code) = told(tx, Who::Operator, &codes).await? {
         leads.push(operator_lead(code, String::new()));
     }
@@ -131,7 +133,7 @@ fn at_plants(
     all.into_iter().map(lead).collect()
 }
 
-/// The plants of the caller that have a machine of this code, in order: as the masters have
+/// The plants of the caller that have a machine or a station of this code, in order: as the masters have
 /// it, and as the newest thousand events that name it say.
 ///
 /// # Errors
@@ -142,7 +144,7 @@ pub async fn plants_of(tx: &mut Tx, who: Who, code: &str) -> Result<Vec<String>,
     let plants = tx.plants().clone();
     let mut found: BTreeSet<String> = match who {
         Who::Machine => store::machines(tx, &codes, None).await?.into_iter().map(|row| row.2).collect(),
-        Who::Operator => BTreeSet::new(),
+        Who::Station | Who::Operator => BTreeSet::new(),
     };
     found.retain(|plant| plants.has(plant));
     found.extend(told_at(tx, who, &codes).await?.into_iter().flat_map(|(_, plants)| plants));
@@ -205,6 +207,7 @@ async fn told_at(
 async fn newest(tx: &mut Tx, who: Who, code: &str, most: i64) -> Result<Vec<String>, TraceError> {
     Ok(match who {
         Who::Machine => store::machine_plants(tx, code, most).await?,
+        Who::Station => store::station_plants(tx, code, most).await?,
         Who::Operator => store::operator_plants(tx, code, most).await?,
     })
 }

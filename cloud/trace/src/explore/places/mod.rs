@@ -1,5 +1,5 @@
-//! Where a trace begins besides a UID: a lot, a document, a customer, a machine or a
-//! person and a window of time.
+//! Where a trace begins besides a UID: a lot, a document, a customer, a machine, a
+//! station or a person and a window of time.
 
 mod inside;
 mod leads;

@@ -1,4 +1,4 @@
-//! What is answered of a lot, a document, a customer, a machine, a person.
+//! What is answered of a lot, a document, a customer, a machine, a station, a person.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -12,7 +12,7 @@ use crate::holds::deliveries::Delivery;
 /// Something else than a UID that a code stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lead {
-    /// lot, document, customer, machine, operator.
+    /// lot, document, customer, machine, station, operator.
     pub kind: &'static str,
     /// Its number or code; of a lot the supplier's number.
     pub code: String,
@@ -109,7 +109,7 @@ pub struct OrderView {
     pub status: String,
 }
 
-/// An event, as a machine, a person or a document knows it.
+/// An event, as a machine, a station, a person or a document knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Pass {
     /// Event.
@@ -170,14 +170,14 @@ pub struct UnitRef {
     pub role: &'static str,
 }
 
-/// What a machine or a person did in a window of time, oldest first.
+/// What a machine, a station or a person did in a window of time, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Passes {
-    /// machine or operator.
+    /// machine, station or operator.
     pub kind: &'static str,
     /// Its code.
     pub code: String,
-    /// Its name; empty when not known, and of people always.
+    /// Its name; empty when not known, and of stations and people always.
     pub name: String,
     /// Its plant; empty when not known.
     pub plant: String,

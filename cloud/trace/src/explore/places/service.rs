@@ -1,4 +1,4 @@
-//! Lots, documents, customers, machines and people, asked for by whoever traces.
+//! Lots, documents, customers, machines, stations and people, asked for by whoever traces.
 //!
 //! Of events those at the caller's plants are told; a lot is known to who may see one
 //! of its labels.
@@ -67,6 +67,8 @@ impl Page {
 pub enum Who {
     /// A machine's.
     Machine,
+    /// A station's.
+    Station,
     /// A person's.
     Operator,
 }
@@ -116,7 +118,7 @@ pub fn window_of(
     Ok((from, to))
 }
 
-/// Whether the code of a machine or a person, and that of a plant, can be one.
+/// Whether the code of a machine, a station or a person, and that of a plant, can be one.
 pub(super) fn asked_for(code: &str, plant: &str) -> Result<(), TraceError> {
     if code.is_empty() || code.len() > 256 || code.contains('\0') {
         return Err(TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect()));
@@ -127,7 +129,7 @@ pub(super) fn asked_for(code: &str, plant: &str) -> Result<(), TraceError> {
     Ok(())
 }
 
-/// By which clock times of a machine or a person are meant: that of `plant` where one is
+/// By which clock times of a machine, a station or a person are meant: that of `plant` where one is
 /// named, else that of all plants of the caller where they have one, else that of the plant
 /// where the machine stands, as the masters have it. `None` where that is still several, or
 /// the plant is not known.
@@ -159,7 +161,7 @@ pub async fn clock_of(tx: &mut Tx, who: Who, code: &str, plant: &str) -> Result<
     }
     let stands = match who {
         Who::Machine => store::machines(tx, &[code.to_owned()], None).await?,
-        Who::Operator => Vec::new(),
+        Who::Station | Who::Operator => Vec::new(),
     };
     Ok(only(&|at| stands.iter().any(|(_, _, plant)| plant == at)))
 }
@@ -244,7 +246,7 @@ fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str,
     )
 }
 
-/// When a machine or a person last did something before a moment, at the caller's plants,
+/// When a machine, a station or a person last did something before a moment, at the caller's plants,
 /// or the one that is named; of some plants a thousand events are looked through.
 async fn last_before(
     tx: &mut Tx,
@@ -255,13 +257,14 @@ async fn last_before(
     let most = if plants.is_all() && at.is_none() { 1 } else { store::MOST_LOOKED_THROUGH };
     let mut found = match who {
         Who::Machine => store::machine_before(tx, code, before, most).await?,
+        Who::Station => store::station_before(tx, code, before, most).await?,
         Who::Operator => store::operator_before(tx, code, before, most).await?,
     };
     found.retain(|(plant, _)| plants.has(plant) && at.is_none_or(|at| at == plant));
     Ok(found.first().map(|(_, last)| *last))
 }
 
-/// What a machine or a person did in a window; at one plant, unless `plant` is empty.
+/// What a machine, a station or a person did in a window; at one plant, unless `plant` is empty.
 ///
 /// # Errors
 /// [`TraceError::Unknown`] of a code that no master and no event knows, a wrong
@@ -282,11 +285,12 @@ pub async fn passes_in(
     let at = (!plant.is_empty()).then_some(plant);
     let mut masters = match who {
         Who::Machine => store::machines(tx, &codes, at).await?,
-        Who::Operator => Vec::new(),
+        Who::Station | Who::Operator => Vec::new(),
     };
     masters.retain(|(_, _, plant)| plants.has(plant));
     let mut rows = match who {
         Who::Machine => store::machine_events(tx, (code, at), (from, to), &after, limit + 1).await?,
+        Who::Station => store::station_events(tx, (code, at), (from, to), &after, limit + 1).await?,
         Who::Operator => store::operator_events(tx, (code, at), (from, to), &after, limit + 1).await?,
     };
     let next = cut(&mut rows, page.limit);
@@ -309,6 +313,7 @@ pub async fn passes_in(
     Ok(Passes {
         kind: match who {
             Who::Machine => "machine",
+            Who::Station => "station",
             Who::Operator => "operator",
         },
         code: code.to_owned(),

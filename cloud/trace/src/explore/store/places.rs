@@ -1,4 +1,4 @@
-//! Where a trace begins besides a UID: lots, documents, customers, machines, people.
+//! Where a trace begins besides a UID: lots, documents, customers, machines, stations, people.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::db::Tx;
@@ -267,6 +267,20 @@ pub async fn machine_plants(tx: &mut Tx, machine: &str, limit: i64) -> Result<Ve
     .await
 }
 
+/// As [`machine_plants`], of a station.
+pub async fn station_plants(tx: &mut Tx, station: &str, limit: i64) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select plant from lifecycle_events where tenant_id = $1 and station = $2 and station <> '' \
+         order by occurred_at desc limit $3",
+        tenant,
+        station,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// As [`machine_plants`], of a person.
 pub async fn operator_plants(tx: &mut Tx, operator: &str, limit: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
@@ -296,6 +310,29 @@ pub async fn machine_before(
          order by occurred_at desc limit $5",
         tenant,
         machine,
+        before,
+        REFUSED,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.plant, row.occurred_at)).collect())
+}
+
+/// As [`machine_before`], of a station.
+pub async fn station_before(
+    tx: &mut Tx,
+    station: &str,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select plant, occurred_at from lifecycle_events
+         where tenant_id = $1 and station = $2 and station <> '' and occurred_at < $3 and stage <> $4
+         order by occurred_at desc limit $5",
+        tenant,
+        station,
         before,
         REFUSED,
         limit,
@@ -372,6 +409,39 @@ pub async fn machine_events(
          order by occurred_at, agent_id, epoch, seq limit $9",
         tenant,
         machine,
+        from,
+        to,
+        after.at,
+        after.agent,
+        after.epoch,
+        after.seq,
+        limit,
+        plant,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Events of a station in a window, as [`machine_events`].
+pub async fn station_events(
+    tx: &mut Tx,
+    (station, plant): (&str, Option<&str>),
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    after: &Place,
+    limit: i64,
+) -> Result<Vec<PassRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        PassRow,
+        "select agent_id, epoch, seq, event_id, stage, action, occurred_at, plant, station, operator_id,
+                location, operation, attempt, outcome, machine, reference_type, reference_number
+         from lifecycle_events
+         where tenant_id = $1 and station = $2 and station <> '' and occurred_at >= $3 and occurred_at < $4
+           and occurred_at >= $5 and (occurred_at, agent_id, epoch, seq) > ($5, $6, $7, $8)
+           and ($10::text is null or plant = $10)
+         order by occurred_at, agent_id, epoch, seq limit $9",
+        tenant,
+        station,
         from,
         to,
         after.at,
