@@ -7,6 +7,7 @@ use platform::db::Tx;
 use uuid::Uuid;
 
 use super::error::TraceError;
+use super::model::MachineAt;
 use super::stays::{self, Stay};
 use super::store::walk::EndReading;
 use super::store::{along, around as store, corrections};
@@ -21,7 +22,7 @@ pub(super) struct Around {
     /// … and which those are, each of a unit that was inside; one more than are shown.
     pub outside: Vec<EndReading>,
     /// Machines that reported them, or did anything with the packages meanwhile.
-    pub machines: Vec<String>,
+    pub machines: Vec<MachineAt>,
     /// People who took them, or did anything with the packages meanwhile.
     pub operators: Vec<String>,
 }

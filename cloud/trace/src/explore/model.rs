@@ -419,6 +419,15 @@ pub struct WalkEdge {
     pub cycle: bool,
 }
 
+/// A machine of a plant: another plant may have one of the same code.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+pub struct MachineAt {
+    /// Its code.
+    pub machine: String,
+    /// The plant where it reported.
+    pub plant: String,
+}
+
 /// Where a backward walk ends.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Sources {
@@ -428,6 +437,8 @@ pub struct Sources {
     pub suppliers: Vec<String>,
     /// Machines that reported on anything reached.
     pub machines: Vec<String>,
+    /// The same by plant, each code once for every plant where such a machine reported.
+    pub machines_at: Vec<MachineAt>,
     /// People (opaque ids) who worked on it.
     pub operators: Vec<String>,
     /// Inspections of anything reached.
@@ -445,14 +456,16 @@ pub struct Sources {
 impl Sources {
     /// No list of more than `most`; says so where one was longer.
     pub fn shorten(&mut self, most: usize) {
-        let Self { lots, suppliers, machines, operators, inspections, outside, .. } = self;
-        let longest = [lots.len(), suppliers.len(), machines.len(), operators.len()];
+        let Self { lots, suppliers, machines, machines_at, operators, inspections, outside, .. } = self;
+        // No fewer machines by plant than by code.
+        let longest = [lots.len(), suppliers.len(), machines_at.len(), operators.len()];
         let longest = longest.into_iter().chain([inspections.len(), outside.len()]).max();
         self.cut |= longest.is_some_and(|longest| longest > most);
         lots.truncate(most);
         for names in [suppliers, machines, operators] {
             names.truncate(most);
         }
+        machines_at.truncate(most);
         inspections.truncate(most);
         outside.truncate(most);
     }

@@ -309,8 +309,8 @@ fn sources(report: &Report, reader: &Reader<'_>) -> Option<Value> {
     for lot in &found.lots {
         say("lot", &lot.supplier_lot, joined(&[&lot.item, &lot.supplier, &lot.supplier_name]));
     }
-    for machine in &found.machines {
-        say("machine", machine, String::new());
+    for one in &found.machines_at {
+        say("machine", &one.machine, one.plant.clone());
     }
     for operator in &found.operators {
         say("operator", reader.words.person(operator), String::new());

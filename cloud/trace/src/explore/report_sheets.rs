@@ -342,7 +342,9 @@ fn sources(found: Option<&Sources>, reader: &Reader<'_>) -> WorkSheet {
                 .with("trace-item", cell(&lot.item))
                 .with("trace-supplier", supplier(&lot.supplier, &lot.supplier_name))
         }));
-        rows.extend(found.machines.iter().map(|one| Source::new(reader.t("trace-machine"), cell(one))));
+        rows.extend(found.machines_at.iter().map(|one| {
+            Source::new(reader.t("trace-machine"), cell(&one.machine)).with("trace-plant", cell(&one.plant))
+        }));
         rows.extend(
             found
                 .operators

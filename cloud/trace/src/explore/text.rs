@@ -78,7 +78,9 @@ fn write_sources(out: &mut Out<'_>, found: &Sources) {
         found.lots.iter().map(|lot| format!("{} of {}", lot.supplier_lot, lot.supplier)).collect();
     out.line(format_args!(""));
     out.line(format_args!("where it comes from"));
-    for (title, list) in [("lots", &lots), ("machines", &found.machines), ("people", &found.operators)] {
+    let machines: Vec<String> =
+        found.machines_at.iter().map(|one| format!("{} at {}", one.machine, one.plant)).collect();
+    for (title, list) in [("lots", &lots), ("machines", &machines), ("people", &found.operators)] {
         if !list.is_empty() {
             out.line(format_args!("  {title:<12}{}", list.join(", ")));
         }

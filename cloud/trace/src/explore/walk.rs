@@ -340,8 +340,8 @@ fn cut_at_most<T>(list: &mut Vec<T>, most: i64, cut: &mut bool) {
     }
 }
 
-/// Two lists of names as one, in order, each name once.
-fn both(one: Vec<String>, other: Vec<String>) -> Vec<String> {
+/// Two lists as one, in order, each entry once.
+fn both<T: Ord>(one: Vec<T>, other: Vec<T>) -> Vec<T> {
     one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -356,8 +356,9 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64], most: i64) -> Re
     let beside = around::around(tx, keys, most).await?;
     let containers = store::containers(tx, keys).await?;
     let own = store::Own { keys, containers: &containers, void: &void };
-    let mut machines = both(store::machines(tx, own, most).await?, beside.machines);
-    cut_at_most(&mut machines, most, &mut cut);
+    let mut machines_at = both(store::machines(tx, own, most).await?, beside.machines);
+    cut_at_most(&mut machines_at, most, &mut cut);
+    let machines: BTreeSet<String> = machines_at.iter().map(|one| one.machine.clone()).collect();
     let mut operators = both(store::operators(tx, own, most).await?, beside.operators);
     cut_at_most(&mut operators, most, &mut cut);
     let (readings, readings_outside) = store::readings_count(tx, own).await?;
@@ -397,7 +398,8 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64], most: i64) -> Re
     Ok(Sources {
         lots,
         suppliers: suppliers.into_iter().collect(),
-        machines,
+        machines: machines.into_iter().collect(),
+        machines_at,
         operators,
         inspections,
         readings: readings + beside.readings,

@@ -199,6 +199,44 @@ async fn a_machine_of_several_plants_is_asked_for_by_plant() {
 }
 
 #[tokio::test]
+async fn where_it_all_comes_from_names_a_machine_once_for_each_plant() {
+    use crate::explore::{report, report_paper};
+    let mut site = story().await;
+    for (plant, at) in
+        [("KOL", "2025-01-22T10:00:00Z"), ("KOL", "2025-01-22T11:00:00Z"), ("VSK", "2025-01-23T10:00:00Z")]
+    {
+        let mut done = event(Stage::Operation, at).part(&motor(1), Role::Subject);
+        done.machine = "PLC1".into();
+        site.say(plant, done);
+    }
+    site.settle().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let found = web.json(&format!("/api/v1/trace/{}/backward", motor(1))).await;
+    assert_eq!(found["sources"]["machines"], serde_json::json!(["OVEN-1", "PLC1"]), "{found}");
+    let by_plant = [("OVEN-1", "KOL"), ("PLC1", "KOL"), ("PLC1", "VSK")];
+    let expected = by_plant.map(|(machine, plant)| serde_json::json!({ "machine": machine, "plant": plant }));
+    assert_eq!(found["sources"]["machines_at"], serde_json::json!(expected), "{found}");
+    for path in ["ends/backward", "report"] {
+        let (_, page) = web.get(&format!("/trace/{}/{path}", motor(1))).await;
+        for (machine, plant) in by_plant {
+            let link = format!("href=\"/trace/machine/{machine}?plant={plant}\"");
+            assert_eq!(page.matches(&link).count(), 1, "{path} {link}: {page}");
+        }
+    }
+    let report: Result<_, TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            report::report_in(tx, &site.genealogy(), &motor(1), chrono::Utc::now()).await
+        })
+        .await;
+    let (zones, words) = (super::say::Zones::default(), super::words::Words::default());
+    let data = report_paper::data(&report.unwrap(), &super::tests::english(), (&zones, &words), "Saif");
+    let data = data.to_string();
+    assert!(data.contains(r#""PLC1","KOL""#) && data.contains(r#""PLC1","VSK""#), "{data}");
+}
+
+#[tokio::test]
 async fn a_station_is_found_as_a_machine_is() {
     let mut site = story().await;
     for (plant, unit, station) in

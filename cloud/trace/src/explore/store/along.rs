@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::around::Asked;
 use super::walk::EndEvent;
+use crate::explore::model::MachineAt;
 use crate::explore::stays::Span;
 
 /// Packages, since and until when, and by whose clock alone, as columns.
@@ -20,15 +21,15 @@ fn columns(spans: &[Span]) -> Columns {
     (packages, since, until, spans.iter().map(|span| span.only).collect())
 }
 
-/// Machines and people of events on packages meanwhile, of each one more than are asked
+/// Machines, by plant, and people of events on packages meanwhile, of each one more than are asked
 /// for. What was put in beside it, or taken out, was not done with it.
-pub async fn hands(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<String>), Error> {
+pub async fn hands(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<MachineAt>, Vec<String>), Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     let (packages, since, until, only) = columns(asked.spans);
     let rows = sqlx::query!(
-        r#"select distinct w.machine as "machine!", w.name as "name!"
-           from (select distinct e.machine, e.operator_id
+        r#"select distinct w.machine as "machine!", w.name as "name!", w.plant as "plant!"
+           from (select distinct e.machine, e.operator_id, e.plant
                  from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $10::uuid[])
                           as u(package, since, until, agent)
                  join event_subjects s on s.tenant_id = $1 and s.key = u.package and s.role <> $9
@@ -39,8 +40,9 @@ pub async fn hands(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<S
                  where e.stage <> 37 and e.event_id <> all($5) and ($6::text[] is null or e.plant = any($6))
                    and not exists (select from event_subjects d where d.tenant_id = $1 and d.agent_id = s.agent_id
                                    and d.epoch = s.epoch and d.seq = s.seq and d.key = any($7))) as e
-           cross join lateral (values (true, e.machine), (false, e.operator_id)) as w(machine, name)
-           where w.name <> '' order by 1 desc, 2 limit $8"#,
+           cross join lateral (values (true, e.machine, e.plant), (false, e.operator_id, ''))
+                    as w(machine, name, plant)
+           where w.name <> '' order by 1 desc, 2, 3 limit $8"#,
         tenant,
         &packages,
         &since,
@@ -56,7 +58,7 @@ pub async fn hands(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<S
     .await?;
     let (machines, operators): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.machine);
     Ok((
-        machines.into_iter().map(|row| row.name).collect(),
+        machines.into_iter().map(|row| MachineAt { machine: row.name, plant: row.plant }).collect(),
         operators.into_iter().map(|row| row.name).collect(),
     ))
 }

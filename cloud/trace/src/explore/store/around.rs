@@ -6,6 +6,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::walk::EndReading;
+use crate::explore::model::MachineAt;
 use crate::explore::stays::Span;
 
 /// What is asked for: readings during `spans` of no event that names one of `keys`, which
@@ -74,14 +75,14 @@ pub async fn readings_count(tx: &mut Tx, asked: &Asked<'_>) -> Result<(i64, i64)
     Ok((row.taken, row.outside))
 }
 
-/// Machines and people of these readings, of each one more than are asked for.
-pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<String>), Error> {
+/// Machines, by plant, and people of these readings, of each one more than are asked for.
+pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<MachineAt>, Vec<String>), Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     let Columns { packages, since, until, only } = Columns::of(asked.spans);
     let rows = sqlx::query!(
-        r#"select distinct w.machine as "machine!", w.name as "name!"
-           from (select distinct e.machine, e.operator_id
+        r#"select distinct w.machine as "machine!", w.name as "name!", w.plant as "plant!"
+           from (select distinct e.machine, e.operator_id, e.plant
                  from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $9::uuid[])
                           as u(package, since, until, agent)
                  join event_subjects s on s.tenant_id = $1 and s.key = u.package
@@ -94,8 +95,9 @@ pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<Str
                  where e.stage <> 37 and e.event_id <> all($5) and ($6::text[] is null or e.plant = any($6))
                    and not exists (select from event_subjects d where d.tenant_id = $1 and d.agent_id = s.agent_id
                                    and d.epoch = s.epoch and d.seq = s.seq and d.key = any($7))) as e
-           cross join lateral (values (true, e.machine), (false, e.operator_id)) as w(machine, name)
-           where w.name <> '' order by 1 desc, 2 limit $8"#,
+           cross join lateral (values (true, e.machine, e.plant), (false, e.operator_id, ''))
+                    as w(machine, name, plant)
+           where w.name <> '' order by 1 desc, 2, 3 limit $8"#,
         tenant,
         &packages,
         &since,
@@ -110,7 +112,7 @@ pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<Str
     .await?;
     let (machines, operators): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.machine);
     Ok((
-        machines.into_iter().map(|row| row.name).collect(),
+        machines.into_iter().map(|row| MachineAt { machine: row.name, plant: row.plant }).collect(),
         operators.into_iter().map(|row| row.name).collect(),
     ))
 }

@@ -17,6 +17,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::explore::amounts::{Amounts, added_up};
+use crate::explore::model::MachineAt;
 use crate::genealogy::Link;
 
 /// How much of links' `from` went into their `to`, by (from, to, kind).
@@ -91,18 +92,19 @@ pub struct Own<'a> {
     pub void: &'a [Uuid],
 }
 
-/// Machines that reported on these UIDs, one more than `most`.
-pub async fn machines(tx: &mut Tx, own: Own<'_>, most: i64) -> Result<Vec<String>, Error> {
+/// Machines that reported on these UIDs, by plant, one more than `most`.
+pub async fn machines(tx: &mut Tx, own: Own<'_>, most: i64) -> Result<Vec<MachineAt>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
-    sqlx::query_scalar!(
-        "select distinct e.machine from event_subjects s \
+    sqlx::query_as!(
+        MachineAt,
+        "select distinct e.machine, e.plant from event_subjects s \
          join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
              and e.seq = s.seq \
          where s.tenant_id = $1 and s.key = any($2) and e.machine <> '' and e.stage <> 37 \
            and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5)) and s.role <> 2 \
            and (s.role <> 5 or s.quantity is null or s.key <> all($6) or e.stage not in (14, 19, 30, 33)) \
-         order by 1 limit $4",
+         order by 1, 2 limit $4",
         tenant,
         own.keys,
         own.void,
@@ -114,7 +116,7 @@ pub async fn machines(tx: &mut Tx, own: Own<'_>, most: i64) -> Result<Vec<String
     .await
 }
 
-/// People who worked on these UIDs, as [`machines`].
+/// People who worked on these UIDs, one more than `most`.
 pub async fn operators(tx: &mut Tx, own: Own<'_>, most: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
