@@ -1,5 +1,7 @@
 //! The pages of dashboards, the events behind a figure, and targets.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
@@ -17,6 +19,7 @@ use platform::web::list::{Cell, Column, List, Row};
 use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use trace::pages::Reasons;
 
 use super::api::EventsAsked;
 use super::ask::NOT_SAID;
@@ -289,7 +292,14 @@ async fn render(
     let now = Utc::now();
     let texts = &caller.texts;
     match service::view(state, mirrors, caller, board, asked, now).await {
-        Ok(view) => {
+        Ok(mut view) => {
+            let codes: BTreeSet<String> = view.rejects.bars.iter().map(|bar| bar.code.clone()).collect();
+            let reasons = reasons(state, caller, &codes).await?;
+            for bar in view.rejects.bars.iter_mut().filter(|bar| !bar.code.is_empty()) {
+                let said = reasons.say(texts, &bar.code);
+                // A code that has no words stands there once.
+                bar.name = if said == bar.code { String::new() } else { said };
+            }
             let counted = &asked.of_days(view.span);
             let charts = charts(texts, counted, &view);
             let unchecked = mirrors
@@ -318,7 +328,19 @@ struct EventsPage<'a> {
     now: DateTime<Utc>,
 }
 
-/// The events, newest first; `here` is the address of the first page.
+/// Whether what is told of the events behind a figure is a reason, and no reading.
+fn tells_reasons(kpi: Kpi) -> bool {
+    kpi != Kpi::Outside
+}
+
+/// The reasons of these codes, as pages say them.
+async fn reasons(state: &AppState, caller: &Caller, codes: &BTreeSet<String>) -> Result<Reasons, Problem> {
+    let cx = caller.at(&DASHBOARD_READ);
+    Ok(state.db.tx(&cx, async |tx| Ok::<_, DbError>(Reasons::read(tx, codes).await?)).await?)
+}
+
+/// The events, newest first; `here` is the address of the first page. What is told of them is
+/// said in words already.
 fn behind<'a>(texts: &'a Texts, zone: Tz, kpi: Kpi, page: &Page, here: &str, later: bool) -> List<'a> {
     let row = |event: &EventBehind| {
         let place = [event.station.as_str(), event.machine.as_str()].join(" ");
@@ -383,12 +405,13 @@ fn said<'a>(narrowed: &'a Narrowed) -> Vec<(&'static str, &'a str)> {
     all.into_iter().filter_map(|(name, value)| Some((name, code(value.as_deref()?)))).collect()
 }
 
-fn narrowed_to(texts: &Texts, of: &str, value: &str) -> String {
+fn narrowed_to(texts: &Texts, reasons: &Reasons, of: &str, value: &str) -> String {
     let value = match of {
         "stage" => texts.or(&format!("trace-stage-{value}"), value),
         _ if value == NOT_SAID => texts.t("dashboard-not-said"),
         "age" if value == Age::ThreeDays.name() => texts.t("dashboard-age-three"),
         "age" => texts.or(&format!("dashboard-age-{value}"), value),
+        "reason" => reasons.say(texts, value),
         _ => value.to_owned(),
     };
     format!("{}: {value}", texts.t(&format!("dashboard-by-{of}")))
@@ -412,11 +435,21 @@ async fn events(
     let shell = Shell::new(&state, &caller, caller.t(&format!("kpi-{}", kpi.name())), HREF)
         .under(format!("/dashboards/executive?{}", address(&asked)), caller.t("nav-dashboards"));
     match found {
-        Ok(page) => {
+        Ok(mut page) => {
             let texts = &caller.texts;
             let said = said(&narrowed);
+            let mut codes: BTreeSet<String> = narrowed.by.reason.iter().cloned().collect();
+            if tells_reasons(kpi) {
+                codes.extend(page.events.iter().map(|event| event.detail.clone()));
+            }
+            let reasons = reasons(&state, &caller, &codes).await?;
+            if tells_reasons(kpi) {
+                for event in page.events.iter_mut().filter(|event| !event.detail.is_empty()) {
+                    event.detail = reasons.say(texts, &event.detail);
+                }
+            }
             let here = [address(&asked), pairs(&said)].join("&");
-            let narrowed = said.iter().map(|(of, value)| narrowed_to(texts, of, value)).collect();
+            let narrowed = said.iter().map(|(of, value)| narrowed_to(texts, &reasons, of, value)).collect();
             let (address, zone) = (address(&asked), caller.zone);
             let here = format!("/dashboards/events/{}?{here}", kpi.name());
             let list = behind(texts, zone, kpi, &page, &here, !after.is_empty());

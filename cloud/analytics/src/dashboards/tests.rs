@@ -229,6 +229,21 @@ async fn first_pass_yield_counts_units_and_no_retest() {
     assert!(events.iter().all(|event| event["detail"] == "LEAK" && event["adds"] == 1), "{behind}");
     let narrowed = office.json(&format!("{path}&reason=LEAK")).await;
     assert_eq!(narrowed["total"], 2);
+    // Pages say the reason in words, as the history of a unit does; the API keeps the code.
+    let list = format!("/dashboards/events/first_pass?period=days&{all}&reason=LEAK");
+    assert!(office.page(&list).await.contains("Reason: LEAK"), "a code that no master has stands for itself");
+    world
+        .sql(
+            "insert into reasons (tenant_id, reason, purpose, texts)
+                 values (app.tenant(), 'LEAK', 'scrap', '{\"en\": \"It leaks\"}')",
+        )
+        .await;
+    let page = office.page(&list).await;
+    assert!(page.matches(">It leaks<").count() >= 2 && page.contains("Reason: It leaks"), "{page}");
+    let quality = office.page(&format!("/dashboards/quality?period=days&{all}")).await;
+    assert!(quality.contains("LEAK It leaks"), "{quality}");
+    let told = office.json(&path).await;
+    assert!(told["events"].as_array().unwrap().iter().all(|event| event["detail"] == "LEAK"), "{told}");
     let equal = async || {
         let now = Utc::now();
         let report = crate::mirror::check::check(&office.mirrors, &world.test.db, world.tenant, now).await;

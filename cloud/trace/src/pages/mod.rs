@@ -17,6 +17,8 @@ pub(crate) mod trace;
 pub(crate) mod who;
 pub(crate) mod words;
 
+pub use words::Reasons;
+
 use axum::Router;
 use axum::http::header;
 use axum::routing::{get, post};

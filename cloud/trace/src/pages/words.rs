@@ -110,6 +110,31 @@ fn called(all: &Value, lang: Lang) -> Option<&str> {
     of(lang).or_else(|| of(Lang::En))
 }
 
+/// What reasons are called, for pages of other parts.
+#[derive(Debug, Clone, Default)]
+pub struct Reasons(Words);
+
+impl Reasons {
+    /// Looks these codes up; a text that is none is said as it is.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn read(tx: &mut platform::db::Tx, codes: &BTreeSet<String>) -> Result<Self, sqlx::Error> {
+        let codes: Vec<String> = codes.iter().filter(|code| !code.is_empty()).cloned().collect();
+        let reasons = match codes.as_slice() {
+            [] => Vec::new(),
+            codes => store::reason_texts(tx, codes).await?,
+        };
+        Ok(Self(Words { reasons: reasons.into_iter().collect(), ..Words::default() }))
+    }
+
+    /// A reason, as the history of a unit says it.
+    #[must_use]
+    pub fn say(&self, texts: &Texts, code: &str) -> String {
+        self.0.reason(texts, code)
+    }
+}
+
 /// What is known of codes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Words {
