@@ -260,18 +260,16 @@ async fn document_known(tx: &mut Tx, kind: &str, number: &str) -> Result<bool, T
 mod tests {
     use super::*;
 
+    /// Where leads to a machine go, and what they say.
+    fn led(masters: &[(&str, &str, &str)], told: Option<(&str, &[&str])>) -> Vec<(String, String)> {
+        let own = |text: &str| text.to_owned();
+        let masters = masters.iter().map(|(code, name, plant)| (own(code), own(name), own(plant))).collect();
+        let told = told.map(|(code, plants)| (own(code), plants.iter().map(|plant| own(plant)).collect()));
+        at_plants("machine", masters, told).into_iter().map(|lead| (lead.path, lead.detail)).collect()
+    }
+
     #[test]
     fn what_several_plants_call_alike_is_led_to_at_each() {
-        let led = |masters: &[(&str, &str, &str)], told: Option<(&str, &[&str])>| {
-            let masters = masters
-                .iter()
-                .map(|(code, name, plant)| ((*code).to_owned(), (*name).to_owned(), (*plant).to_owned()));
-            let told = told.map(|(code, plants)| {
-                (code.to_owned(), plants.iter().map(|plant| (*plant).to_owned()).collect())
-            });
-            let leads = at_plants("machine", masters.collect(), told).into_iter();
-            leads.map(|lead| (lead.path, lead.detail)).collect::<Vec<_>>()
-        };
         let lead = |path: &str, detail: &str| (path.to_owned(), detail.to_owned());
         assert_eq!(led(&[], None), []);
         assert_eq!(led(&[], Some(("PLC1", &["KOL"]))), [lead("/trace/machine/PLC1", "")]);
