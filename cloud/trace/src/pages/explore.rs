@@ -243,8 +243,8 @@ pub(super) async fn operator(
     passes(&state, &caller, &headers, Who::Operator, &code, &uri).await
 }
 
-/// Of the plants that have a machine or a station of one code the one that is meant: the one asked for, else
-/// the one in focus, else the only one; empty for all of them. Pure.
+/// Of the plants that have a machine or a station of one code the one that is meant: the one
+/// asked for, else the one in focus, else the only one; empty for all of them. Pure.
 fn meant(asked: &str, focus: Option<&str>, plants: &[String]) -> String {
     if !asked.is_empty() {
         return asked.to_owned();
@@ -573,6 +573,6 @@ mod tests {
         assert_eq!(meant("", Some("GUJ"), &both), "");
         assert_eq!(meant("", None, &both), "");
         assert_eq!(meant("", Some("VSK"), std::slice::from_ref(&kol)), "KOL");
-        assert_eq!((meant("", Some("VSK"), &[]), meant("", None, &[kol])), (String::new(), "KOL".into()));
+        assert_eq!((meant("", Some("VSK"), &[]), meant("", None, &[kol])), (String::new(), "KOL".to_owned()));
     }
 }

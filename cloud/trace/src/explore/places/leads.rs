@@ -133,8 +133,8 @@ fn at_plants(
     all.into_iter().map(lead).collect()
 }
 
-/// The plants of the caller that have a machine or a station of this code, in order: as the masters have
-/// it, and as the newest thousand events that name it say.
+/// The plants of the caller that have a machine or a station of this code, in order: as the
+/// masters have it, and as the newest thousand events that name it say.
 ///
 /// # Errors
 /// [`TraceError::Unknown`] of what is no code; the database.
