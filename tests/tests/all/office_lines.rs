@@ -208,8 +208,8 @@ async fn sealed(browser: &Browser, url: &str) {
     browser.says("#main", "suppliers:SEALED").await;
 }
 
-/// A list by keyboard: `j` goes into it, the arrows on and back, and Enter opens the row; on
-/// a phone its rows are cards.
+/// A list by keyboard: `j` goes into it, the arrows on and back, and Enter or `o` opens the
+/// row; on a phone its rows are cards.
 async fn rows(browser: &Browser, url: &str) {
     browser.open(&format!("{url}/masters/units")).await;
     browser.find("[data-row]").await;
@@ -224,6 +224,11 @@ async fn rows(browser: &Browser, url: &str) {
     browser.picture("lines-list-phone").await;
     browser.size((1280, 800)).await;
     browser.press("\u{e007}").await;
+    browser.says(".tw-crumbs", "Units").await;
+    browser.find("form input[name=version]").await;
+    browser.open(&format!("{url}/masters/units")).await;
+    browser.find("[data-row]").await;
+    browser.press("jo").await;
     browser.says(".tw-crumbs", "Units").await;
     browser.find("form input[name=version]").await;
 }
