@@ -113,7 +113,15 @@ recalls-drill-this = इस दायरे पर अभ्यास चला�
 recalls-action-activate = लागू करें
 recalls-action-close = बंद करें
 recalls-action-cancel = रद्द करें
-recalls-activate-lead = हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे और { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा। इसे वापस नहीं लिया जा सकता।
+recalls-activate-lead = { $labels ->
+    [0] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
+    [one] हमारे पास का { $labels } लेबल तुरंत रोका जाएगा
+   *[other] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
+} और { $consignees ->
+    [0] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
+    [one] { $consignees } ग्राहक, स्थापना या आपूर्तिकर्ता को लिखा जाएगा।
+   *[other] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
+} इसे वापस नहीं लिया जा सकता।
 recalls-approval = अनुमोदन
 recalls-approval-INITIATED = लौट आया: बदलें और फिर माँगें
 recalls-approval-PENDING_APPROVAL = अनुमोदन की प्रतीक्षा में
