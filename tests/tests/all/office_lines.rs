@@ -76,6 +76,12 @@ async fn grid(browser: &Browser, url: &str) {
     browser.run(paste, json!([rows])).await;
     let filled = "return [...document.querySelectorAll('tbody input')].filter((input) => input.value.startsWith('GRID-')).length";
     assert_eq!(browser.run(filled, json!([])).await, 50);
+    // A column is as wide as the code in it.
+    let clipped = "const input = document.querySelector('tbody td input.form-control:not([readonly])'); \
+                   const before = input.value; input.value = 'A-LONG-CODE-OF-A-MATERIAL'; \
+                   const clipped = input.scrollWidth > input.clientWidth; \
+                   input.value = before; return clipped";
+    assert_eq!(browser.run(clipped, json!([])).await, false);
     browser.click("form[action$='/grid'] button[type=submit]").await;
     browser.says("#main [role=alert]", "3 mistakes").await;
     let wrong = "return [...document.querySelectorAll('td.is-wrong')].map((cell) => cell.parentElement.querySelector('input:not([type=hidden])').value).join()";
