@@ -151,10 +151,10 @@
     }
   });
 
-  // Rows by keyboard: j and k go on and back, the letter of a button or box of the row
-  // that has the focus goes to it; pressing it stays with the reader. Once the keyboard is
-  // in a row the arrows do the same, Enter follows its first link, and Escape comes back to
-  // it from a field.
+  // Rows by keyboard: j and k go on and back, the letter of a button or field of the row
+  // that has the focus goes to it, where pressing stays with the reader; that of a box ticks
+  // it, and that of a link opens it. Once the keyboard is in a row the arrows do the same,
+  // Enter follows its first link, and Escape comes back to it from a field.
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     // Escape leaves a field that a letter led to: the row has the keyboard again.
@@ -192,7 +192,7 @@
     if (!found) return;
     event.preventDefault();
     found.focus();
-    if (found.type === "checkbox") found.click();
+    if (found.type === "checkbox" || found.matches("a[href]")) found.click();
   });
 
   // What is wrong with a form that came back has the keyboard.

@@ -76,6 +76,12 @@ async fn grid(browser: &Browser, url: &str) {
     browser.run(paste, json!([rows])).await;
     let filled = "return [...document.querySelectorAll('tbody input')].filter((input) => input.value.startsWith('GRID-')).length";
     assert_eq!(browser.run(filled, json!([])).await, 50);
+    // A column is as wide as the code in it.
+    let clipped = "const input = document.querySelector('tbody td input.form-control:not([readonly])'); \
+                   const before = input.value; input.value = 'A-LONG-CODE-OF-A-MATERIAL'; \
+                   const clipped = input.scrollWidth > input.clientWidth; \
+                   input.value = before; return clipped";
+    assert_eq!(browser.run(clipped, json!([])).await, false);
     browser.click("form[action$='/grid'] button[type=submit]").await;
     browser.says("#main [role=alert]", "3 mistakes").await;
     let wrong = "return [...document.querySelectorAll('td.is-wrong')].map((cell) => cell.parentElement.querySelector('input:not([type=hidden])').value).join()";
@@ -208,8 +214,8 @@ async fn sealed(browser: &Browser, url: &str) {
     browser.says("#main", "suppliers:SEALED").await;
 }
 
-/// A list by keyboard: `j` goes into it, the arrows on and back, and Enter opens the row; on
-/// a phone its rows are cards.
+/// A list by keyboard: `j` goes into it, the arrows on and back, and Enter or `o` opens the
+/// row; on a phone its rows are cards.
 async fn rows(browser: &Browser, url: &str) {
     browser.open(&format!("{url}/masters/units")).await;
     browser.find("[data-row]").await;
@@ -224,6 +230,11 @@ async fn rows(browser: &Browser, url: &str) {
     browser.picture("lines-list-phone").await;
     browser.size((1280, 800)).await;
     browser.press("\u{e007}").await;
+    browser.says(".tw-crumbs", "Units").await;
+    browser.find("form input[name=version]").await;
+    browser.open(&format!("{url}/masters/units")).await;
+    browser.find("[data-row]").await;
+    browser.press("jo").await;
     browser.says(".tw-crumbs", "Units").await;
     browser.find("form input[name=version]").await;
 }

@@ -22,7 +22,20 @@
     return Math.max(8, ...begins);
   }
 
-  function options(data, width) {
+  // How tall the legend is, whose names stand in as many lines as they need.
+  function legendTall(widths, size, width) {
+    const room = width - 2 * 5;
+    let rows = 1;
+    let at = 0;
+    for (const name of widths) {
+      const wide = 25 + 5 + name;
+      if (at > 0 && at + wide > room) { rows += 1; at = 0; }
+      at += wide + 10;
+    }
+    return 5 + rows * (size + 10);
+  }
+
+  function options(data, width, height) {
     const text = color("--tw-ink") || "#222";
     const soft = color("--tw-soft") || "#666";
     const wall = document.documentElement.classList.contains("db-wall");
@@ -30,6 +43,10 @@
     const axis = { axisLabel: { color: soft, fontSize: size }, axisLine: { lineStyle: { color: soft } },
       splitLine: { lineStyle: { color: color("--tw-line") || "#ddd" } } };
     const font = getComputedStyle(document.body).fontFamily;
+    pen.font = `${size}px ${font}`;
+    const wide = (text) => pen.measureText(text).width;
+    const names = (data.series ?? [{ name: data.count }, { name: data.share }]).map((s) => wide(s.name));
+    const top = Math.max(40, legendTall(names, size, width) + size);
     // A name that is longer ends in an ellipsis; the table behind has all of it.
     const longest = Math.min(size * 14, width * 0.4);
     const base = {
@@ -40,15 +57,15 @@
       // Drawn, not markup: the page allows no style in markup.
       tooltip: { trigger: "axis", renderMode: "richText" },
       color: [color("--tw-primary") || "#0f6674", "#c77c11", "#5b4a8a", "#8a2f2f"],
-      legend: { top: 0, textStyle: { color: text, fontSize: size }, type: "scroll" },
-      grid: { left: 8, right: 16, bottom: 8, top: 40, outerBoundsContain: "axisLabel",
+      legend: { top: 0, itemHeight: size, textStyle: { color: text, fontSize: size }, type: "plain" },
+      grid: { left: 8, right: 16, bottom: 8, top, outerBoundsContain: "axisLabel",
         outerBounds: { left: 8, right: 16, bottom: 8, top: 0 } },
     };
-    const category = { type: "category", data: data.labels, ...axis };
-    const named = { ...category, axisLabel: { ...axis.axisLabel, interval: 0, width: longest, overflow: "truncate" } };
+    // Below the lower half of the number that stands at the axis.
+    const category = { type: "category", data: data.labels, ...axis,
+      axisLabel: { ...axis.axisLabel, margin: Math.max(8, size * 0.8) } };
+    const named = { ...category, axisLabel: { ...category.axisLabel, interval: 0, width: longest, overflow: "truncate" } };
     const symbols = ["circle", "rect", "triangle", "diamond"];
-    pen.font = `${size}px ${font}`;
-    const wide = (text) => pen.measureText(text).width;
     if (data.kind === "line") {
       // Half of the last day stands beyond its point.
       const beyond = (wide(data.labels.at(-1) ?? "") - width / (data.labels.length + 1)) / 2;
@@ -62,10 +79,12 @@
     }
     const slants = data.labels.length > 3;
     const right = 24 + wide("100 %");
-    const widths = data.labels.map((label) => Math.min(wide(label), longest));
+    // Slanting names leave most of the height to the bars.
+    const most = slants ? Math.min(longest, height * 0.3 / Math.sin(SLANT * Math.PI / 180)) : longest;
+    const widths = data.labels.map((label) => Math.min(wide(label), most));
     const left = slants ? lead(widths, size, width - right) : 8;
     return { ...base, grid: { ...base.grid, left, right },
-      xAxis: { ...named, axisLabel: { ...named.axisLabel, rotate: slants ? SLANT : 0 } },
+      xAxis: { ...named, axisLabel: { ...named.axisLabel, width: most, rotate: slants ? SLANT : 0 } },
       yAxis: [{ type: "value", min: 0, ...axis }, { type: "value", min: 0, max: 100, axisLabel: { color: soft, fontSize: size, formatter: "{value} %" }, splitLine: { show: false } }],
       series: [
         { name: data.count, type: "bar", data: data.counts, label: { show: true, position: "top", color: text } },
@@ -87,7 +106,7 @@
       let data;
       try { data = JSON.parse(element.dataset.chart); } catch { continue; }
       const chart = window.echarts.init(element, null, { renderer: "canvas" });
-      chart.setOption(options(data, chart.getWidth()));
+      chart.setOption(options(data, chart.getWidth(), chart.getHeight()));
       // A point leads to the events that it counts, as its cell in the table does.
       chart.on("click", (at) => {
         const link = (data.series ? data.series[at.seriesIndex].links : data.links)?.[at.dataIndex];
@@ -111,7 +130,7 @@
   window.addEventListener("resize", () => {
     for (const [element, chart] of drawn) {
       chart.resize();
-      chart.setOption(options(JSON.parse(element.dataset.chart), chart.getWidth()));
+      chart.setOption(options(JSON.parse(element.dataset.chart), chart.getWidth(), chart.getHeight()));
     }
   });
   // The wall stands in the address, so that a screen that starts anew comes back to it.

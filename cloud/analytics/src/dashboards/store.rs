@@ -277,17 +277,23 @@ pub async fn clocks(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Clock>, Error
 }
 
 /// Plants that may have recorded what has not come yet: not heard of since `since`, or with
-/// events waiting; and when they were last heard of.
+/// events waiting; and when they were last heard of. Where few wait, and what the plant recorded
+/// in the ten seconds before it told so or later has come, they are on their way.
 pub async fn behind(
     tx: &mut Tx,
     since: DateTime<Utc>,
 ) -> Result<Vec<(String, Option<DateTime<Utc>>)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"select coalesce(plant_code, '') as "plant!", min(last_seen_at) as "last?" from agents
-           where tenant_id = $1 and kind = 'plant' and status <> 'revoked'
-             and (last_seen_at is null or last_seen_at < $2 or queued_events > 0)
-           group by plant_code order by plant_code"#,
+        r#"select coalesce(a.plant_code, '') as "plant!", min(a.last_seen_at) as "last?" from agents a
+           where a.tenant_id = $1 and a.kind = 'plant' and a.status <> 'revoked'
+             and (a.last_seen_at is null or a.last_seen_at < $2
+                  or a.queued_events > 100
+                  or a.queued_events > 0
+                     and not exists (select from lifecycle_events e
+                                     where e.tenant_id = $1 and e.plant = a.plant_code
+                                       and e.occurred_at >= a.last_seen_at - interval '10 seconds'))
+           group by a.plant_code order by a.plant_code"#,
         tenant,
         since,
     )

@@ -105,6 +105,36 @@ async fn no_data_is_said_and_is_never_zero() {
 }
 
 #[tokio::test]
+async fn a_plant_whose_events_come_at_once_is_not_behind_though_some_wait() {
+    let mut world = World::new().await;
+    let key = world.key("KOL", "FG", 1);
+    world.say("KOL", event(Stage::Grn, &Utc::now().to_rfc3339()).mint(key, "PUMP"));
+    world.send("KOL", 10).await;
+    let office = Office::of(&world).await;
+    let behind = async || {
+        let view = office.json("/api/v1/dashboards/executive").await;
+        let plants = view["plants_behind"].as_array().unwrap().iter();
+        plants.map(|one| one["plant"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(behind().await, ["KOL", "VSK"], "plants that were never heard of");
+    // Three wait at each: of Visakhapatnam nothing has come.
+    let soon = "update agents set queued_events = 3,
+                last_seen_at = (select max(occurred_at) from lifecycle_events) + interval '5 seconds'";
+    world.as_owner(soon).await;
+    assert_eq!(behind().await, ["VSK"]);
+    world.as_owner("update agents set queued_events = 0 where kind = 'plant'").await;
+    assert_eq!(behind().await, Vec::<String>::new());
+    // What came is as old as the backlog.
+    let later = "update agents set last_seen_at = now() + interval '1 minute', queued_events = 3";
+    world.as_owner(later).await;
+    assert_eq!(behind().await, ["KOL", "VSK"]);
+    world
+        .as_owner("update agents set last_seen_at = now(), queued_events = 5000 where plant_code = 'KOL'")
+        .await;
+    assert_eq!(behind().await, ["KOL", "VSK"], "a long queue is one, whatever has come");
+}
+
+#[tokio::test]
 async fn what_is_behind_a_figure_adds_up_to_it() {
     let mut world = World::new().await;
     let mut chance = Chance::of(21);

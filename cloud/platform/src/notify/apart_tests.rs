@@ -126,7 +126,7 @@ async fn a_tenant_with_its_own_mail_server_is_not_told_that_there_is_none() {
         let (_, admin) = Reader::without_mail(post, "boss@saif.example", &["ADMIN"]).await;
         for path in ["/notices/settings", "/deliveries"] {
             let (status, _, page) = admin.send("GET", path, "").await;
-            let told = page.contains("This system has no mail server yet");
+            let told = page.contains("No mail goes out yet: there is no mail server.");
             assert_eq!((status, told), (200, !can), "{path}: {page}");
         }
         // What is chosen of mail is kept where there is mail.

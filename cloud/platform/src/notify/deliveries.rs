@@ -19,6 +19,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::outbox::{self, Channel, Filter as Wanted, Listed, State as Stands};
 use crate::people::{USER_MANAGE, clean_email, clean_name};
+use crate::settings::TENANT_MANAGE;
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, query, status_of};
@@ -44,6 +45,8 @@ struct Page<'a> {
     /// How mail looks.
     mail: Fields<'a>,
     mails: bool,
+    /// Whether the reader sets up the mail server.
+    may_set_mail: bool,
     done: bool,
 }
 
@@ -252,6 +255,7 @@ async fn show(
         list: list(state, caller, &asked, &messages).above(above.render()?).next(next),
         mail,
         mails,
+        may_set_mail: caller.require(&TENANT_MANAGE).is_ok(),
         done: asked.done.is_some(),
     };
     let shell = Shell::new(state, caller, caller.t("delivery-title"), PATH);

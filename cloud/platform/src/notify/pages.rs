@@ -21,6 +21,7 @@ use super::times::{Pace, Times, clock, minutes};
 use super::{Kind, can_mail, groups, live, sms, store, values};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
+use crate::settings::TENANT_MANAGE;
 use crate::web::fields::{Fields, Input};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, local_path, query};
 
@@ -203,6 +204,8 @@ struct Settings<'a> {
     times: Fields<'a>,
     zone: Tz,
     mails: bool,
+    /// Whether the reader sets up the mail server.
+    may_set_mail: bool,
     /// Whether text messages can be sent.
     by_sms: bool,
     phone: Option<sms::Number>,
@@ -280,6 +283,7 @@ async fn show_settings(
         times,
         zone: caller.zone,
         mails,
+        may_set_mail: caller.require(&TENANT_MANAGE).is_ok(),
         by_sms,
         phone,
         unreachable,

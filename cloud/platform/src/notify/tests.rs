@@ -606,6 +606,21 @@ async fn a_person_reads_notices_and_says_what_comes_by_which_way() {
 }
 
 #[tokio::test]
+async fn where_no_mail_goes_an_administrator_is_led_to_the_settings_and_others_to_the_administrator() {
+    let post = Post::new().await;
+    let (_, admin) = Reader::without_mail(&post, "boss@saif.example", &["ADMIN"]).await;
+    let (_, viewer) = Reader::without_mail(&post, "viewer@saif.example", &["VIEWER"]).await;
+    let (link, others) =
+        ("<a href=\"/settings/mail\">Set up a mail server</a>", "Your administrator sets one up.");
+    for path in ["/notices/settings", "/deliveries"] {
+        let told = admin.send("GET", path, "").await.2;
+        assert!(told.contains(link) && !told.contains(others), "{told}");
+    }
+    let told = viewer.send("GET", "/notices/settings", "").await.2;
+    assert!(told.contains(others) && !told.contains(link), "{told}");
+}
+
+#[tokio::test]
 async fn a_person_chooses_among_the_kinds_that_can_reach_the_own_roles() {
     let post = Post::new().await;
     let (_, admin) = Reader::new(&post, "boss@saif.example", &["ADMIN"]).await;

@@ -29,7 +29,7 @@ async fn numbers(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
             group: ask.caller.t("numbering-title"),
             href: format!("/numbering?q={}", escaped(&one.number, b"-")),
             title: one.number,
-            detail: format!("{kind} · {}", one.dated),
+            detail: format!("{kind} · {}", ask.caller.texts.day(&one.dated)),
             exact: false,
         }
     };

@@ -72,13 +72,11 @@ impl Invited {
         plants: &[(String, String)],
         mails: bool,
     ) -> Fields<'a> {
-        // Nobody is invited without a role by oversight.
-        let role = Some(&self.role).filter(|role| !role.is_empty());
-        let role = role.or(roles.first().map(|(code, _)| code)).cloned().unwrap_or_default();
         let mut inputs = vec![
             Input::email("email", texts.t("people-email")).value(&self.email).required().longest(254),
             Input::text("name", texts.t("people-name")).value(&self.name).required().longest(80),
-            Input::choice("role", texts.t("people-role"), roles).value(role).required(),
+            // Nobody is given a role by oversight.
+            Input::choice("role", texts.t("people-role"), roles).value(&self.role).required(),
         ];
         if plants.len() > 1 {
             let plants = plants

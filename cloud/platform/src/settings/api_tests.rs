@@ -259,6 +259,10 @@ async fn a_mail_server_is_tried_when_it_is_saved() {
     let site = Site::with(true).await;
     let there = MailServer::start().await;
     let port = there.address().port();
+    // Whoever reads this page sets it up.
+    let shown = site.get("/settings/mail").await;
+    let shown = String::from_utf8_lossy(&shown.body).into_owned();
+    assert!(shown.contains("Set up your own here.") && !shown.contains("Your administrator"), "{shown}");
     let page = async |security: &str, version: i32| {
         let body = format!(
             "smtp_host=127.0.0.1&smtp_port={port}&smtp_security={security}&smtp_user=&smtp_password=\

@@ -182,6 +182,10 @@ async fn who_manages_people_makes_no_administrator_and_becomes_none() {
     let (_, _, page) = browser.send("GET", "/users", "").await;
     let offered = page.split("id=\"in-role\"").nth(1).unwrap().split("</select>").next().unwrap();
     assert!(offered.contains("value=\"VIEWER\"") && !offered.contains("value=\"ADMIN\""), "{offered}");
+    assert!(
+        offered.contains("<option value=\"\">") && !offered.contains(" selected"),
+        "none is chosen: {offered}"
+    );
     // Of a role of other rights it is the same: it is said which.
     let (status, _, page) =
         browser.send("POST", &format!("/users/{clerk}/roles"), "version=1&role=SHAPER").await;

@@ -41,6 +41,7 @@ settings-locks-out = You would shut yourself out: you come from { $address }, wh
 settings-locks-out-unknown = You would shut yourself out: the server does not know from where you come.
 settings-mail-lead = Notices, invitations and links go out through your own mail server, under your own address. What each person is told by mail is chosen on Notices.
 settings-mail-cloud = Your mail goes out through the cloud's mail server.
+settings-mail-not-yet = There is no mail server yet, so no mail goes out. Set up your own here.
 settings-mail-sent = A mail is on its way to you: the server took it.
 settings-mail-failed = The server did not take the mail: { $error }
 settings-mail-none = There is no own server to try.

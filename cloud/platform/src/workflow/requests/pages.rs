@@ -255,9 +255,18 @@ async fn show_new(
         [(only, _)] if typed.workflow.is_empty() => only,
         _ => &typed.workflow,
     };
-    let plant = Input::choice("plant", texts.t("request-plant"), plants);
+    // Whoever may raise requests at some plants only has to say for which.
+    let limited = !caller.plants(&REQUEST_RAISE).is_all();
+    let at = match choices.plants.as_slice() {
+        [(only, ..)] if limited && typed.plant().is_none() => only,
+        _ => &typed.plant,
+    };
+    let plant = Input::choice("plant", texts.t("request-plant"), plants)
+        .value(at)
+        .is_required(limited)
+        .clears(!limited);
     let fields = Fields::new(texts, "/requests", texts.t("request-raise"))
-        .inputs([workflow.value(chosen).required(), plant.value(&typed.plant).clears(true)])
+        .inputs([workflow.value(chosen).required(), plant])
         .inputs(inputs(texts, &typed, &choices))
         .told(error.clone());
     let fields = finished(fields, texts, &typed, &wrong)?;
@@ -346,6 +355,12 @@ fn as_typed(sent: Pairs) -> Result<Typed, Problem> {
     Ok(Typed { lines: Some(lines.collect()), ..typed })
 }
 
+/// What is wrong with the plant where the caller may raise none.
+fn not_there(caller: &Caller, plant: Option<&str>) -> Option<Wrong> {
+    let key = if plant.is_some() { "request-wrong-right" } else { "request-wrong-no-plant" };
+    caller.require_maybe_at(&REQUEST_RAISE, plant).is_err().then_some((None, "plant", key))
+}
+
 async fn raise(
     State(state): State<AppState>,
     caller: Caller,
@@ -360,13 +375,15 @@ async fn raise(
     let raised = state
         .db
         .tx(&caller.cx, async |tx| {
-            let new = service::check(tx, &typed).await?;
-            // Beside its field, and with all that was typed.
-            if caller.require_maybe_at(&REQUEST_RAISE, new.plant()).is_err() {
-                let key =
-                    if new.plant().is_some() { "request-wrong-right" } else { "request-wrong-no-plant" };
-                return Err(RequestError::Fields(vec![(None, "plant", key)]));
-            }
+            let checked = service::check(tx, &typed).await;
+            // Beside its field, with all that was typed, and with what else is wrong.
+            let new = match not_there(&caller, typed.plant()) {
+                None => checked?,
+                Some(wrong) => {
+                    let error = checked.err().unwrap_or_else(|| RequestError::Fields(Vec::new()));
+                    return Err(error.and(wrong));
+                }
+            };
             service::raise(tx, &state.subjects, &new, person, &origin, now).await
         })
         .await;

@@ -54,6 +54,14 @@ pub struct Typed {
     pub by_program: bool,
 }
 
+impl Typed {
+    /// Code of the plant that it is for, as it was typed.
+    #[must_use]
+    pub fn plant(&self) -> Option<&str> {
+        Some(self.plant.trim()).filter(|plant| !plant.is_empty())
+    }
+}
+
 /// Why a request was not taken.
 #[derive(Debug)]
 pub enum RequestError {
@@ -72,6 +80,20 @@ impl<E: Into<WorkflowError>> From<E> for RequestError {
 }
 
 impl RequestError {
+    /// With this mistake besides, where nothing else is told of its field.
+    #[must_use]
+    pub fn and(self, more: Wrong) -> Self {
+        match self {
+            Self::Fields(mut wrong) => {
+                if !wrong.iter().any(|(row, field, _)| row.is_none() && *field == more.1) {
+                    wrong.push(more);
+                }
+                Self::Fields(wrong)
+            }
+            other => other,
+        }
+    }
+
     /// The answer of the API, with texts said by `say`.
     pub fn problem(self, say: impl Fn(&str) -> String) -> Problem {
         match self {
@@ -152,7 +174,7 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
     {
         wrong.push(("currency", "request-unknown-currency"));
     }
-    let plant = Some(typed.plant.trim().to_owned()).filter(|plant| !plant.is_empty());
+    let plant = typed.plant().map(str::to_owned);
     if let Some(plant) = &plant
         && !people::plants(tx, Lang::En).await?.iter().any(|(code, ..)| code == plant)
     {

@@ -167,11 +167,19 @@ async fn only_plants_where_one_may_are_offered_and_nothing_typed_is_lost() {
         .await;
     let (status, page) = site.call(&cookie, "GET", "/requests/new", "").await;
     assert_eq!(status.as_u16(), 200, "{page}");
-    assert!(page.contains("value=\"KOL\"") && !page.contains("value=\"VZG\""), "{page}");
+    // The only one is chosen, and one has to be.
+    let plant = page.split("for=\"in-plant\"").nth(1).unwrap().split("</select>").next().unwrap();
+    assert!(plant.contains("tw-must") && plant.contains("value=\"KOL\" selected"), "{plant}");
+    assert!(!plant.contains("value=\"\"") && !page.contains("value=\"VZG\""), "{plant}");
     for plant in ["VZG", ""] {
         let form = format!("workflow=purchase_requisition&subject=Bearings+6204&amount=5&plant={plant}");
         let (status, page) = site.form(&cookie, "/requests", form).await;
         assert_eq!(status.as_u16(), 422, "{page}");
         assert!(page.contains("id=\"err-plant\"") && page.contains("value=\"Bearings 6204\""), "{page}");
+        // All that is wrong is told at once.
+        let form = format!("workflow=purchase_requisition&subject=Bearings+6204&amount=1e5&plant={plant}");
+        let (status, page) = site.form(&cookie, "/requests", form).await;
+        assert_eq!(status.as_u16(), 422, "{page}");
+        assert!(page.contains("id=\"err-plant\"") && page.contains("id=\"err-amount\""), "{page}");
     }
 }

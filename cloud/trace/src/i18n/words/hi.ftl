@@ -1,5 +1,5 @@
 
-# क्यों, जैसा प्लांट लिखते हैं।
+# क्यों, जैसा संयंत्र लिखते हैं।
 trace-why-adjust-supervisor = स्टॉक केवल सुपरवाइज़र ठीक करता है
 trace-why-allocated = नंबर मिला, अभी छपा नहीं
 trace-why-assembly-already-in = पहले से इसमें है
@@ -68,6 +68,6 @@ trace-why-ship-not-ordered = ऑर्डर में नहीं है
 trace-why-split-open = दूसरा डिब्बा खुला था
 trace-why-split-too-much = इसमें जितना था उससे अधिक
 trace-why-split-unit = एक नग बँट नहीं सकता
-trace-why-split-unknown = उस प्लांट में अज्ञात
+trace-why-split-unknown = उस संयंत्र में अज्ञात
 trace-why-spoiled = लेबल ख़राब हुआ
 trace-why-uncertain = पता नहीं कि निकला या नहीं

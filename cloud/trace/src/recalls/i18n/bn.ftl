@@ -113,7 +113,14 @@ recalls-drill-this = এই পরিধিতে মহড়া চালা�
 recalls-action-activate = কার্যকর করুন
 recalls-action-close = বন্ধ করুন
 recalls-action-cancel = বাতিল করুন
-recalls-activate-lead = আমাদের হাতে থাকা { $labels }টি লেবেল এখনই আটকানো হবে এবং { $consignees } ক্রেতা, স্থাপনা ও সরবরাহকারীকে লেখা হবে। এটি ফেরানো যায় না।
+recalls-activate-lead = { $labels ->
+    [one] আমাদের হাতে থাকা { $labels }টি লেবেল এখনই আটকানো হবে
+   *[other] আমাদের হাতে থাকা { $labels }টি লেবেল এখনই আটকানো হবে
+} এবং { $consignees ->
+    [0] { $consignees } জন ক্রেতা, স্থাপনা ও সরবরাহকারীকে লেখা হবে।
+    [one] { $consignees } জন ক্রেতা, স্থাপনা বা সরবরাহকারীকে লেখা হবে।
+   *[other] { $consignees } জন ক্রেতা, স্থাপনা ও সরবরাহকারীকে লেখা হবে।
+} এটি ফেরানো যায় না।
 recalls-approval = অনুমোদন
 recalls-approval-INITIATED = ফিরে এসেছে: বদলে আবার চান
 recalls-approval-PENDING_APPROVAL = অনুমোদনের অপেক্ষায়

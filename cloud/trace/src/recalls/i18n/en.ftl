@@ -113,7 +113,13 @@ recalls-drill-this = Run a drill on this scope
 recalls-action-activate = Put into force
 recalls-action-close = Close
 recalls-action-cancel = Cancel
-recalls-activate-lead = { $labels } labels in our hands are held at once, and { $consignees } customers, installations and suppliers are written to. This cannot be taken back.
+recalls-activate-lead = { $labels ->
+    [one] { $labels } label in our hands is held at once,
+   *[other] { $labels } labels in our hands are held at once,
+} and { $consignees ->
+    [one] { $consignees } customer, installation or supplier is written to.
+   *[other] { $consignees } customers, installations and suppliers are written to.
+} This cannot be taken back.
 recalls-approval = Approval
 recalls-approval-INITIATED = Came back: change it and ask again
 recalls-approval-PENDING_APPROVAL = Waits for approval

@@ -113,7 +113,15 @@ recalls-drill-this = इस दायरे पर अभ्यास चला�
 recalls-action-activate = लागू करें
 recalls-action-close = बंद करें
 recalls-action-cancel = रद्द करें
-recalls-activate-lead = हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे और { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा। इसे वापस नहीं लिया जा सकता।
+recalls-activate-lead = { $labels ->
+    [0] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
+    [one] हमारे पास का { $labels } लेबल तुरंत रोका जाएगा
+   *[other] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
+} और { $consignees ->
+    [0] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
+    [one] { $consignees } ग्राहक, स्थापना या आपूर्तिकर्ता को लिखा जाएगा।
+   *[other] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
+} इसे वापस नहीं लिया जा सकता।
 recalls-approval = अनुमोदन
 recalls-approval-INITIATED = लौट आया: बदलें और फिर माँगें
 recalls-approval-PENDING_APPROVAL = अनुमोदन की प्रतीक्षा में
@@ -255,7 +263,7 @@ recalls-count-holds = { $count ->
     [one] इस रिकॉल की रोक
    *[other] इस रिकॉल की { $count } रोकें
 }
-feature-recalls = वापसी (रिकॉल)
+feature-recalls = रिकॉल
 recalls-to-hold = हमारे पास के लेबल
 recalls-hold-released = रोक { $at } को { $who } ने हटाई
 recalls-hold-free = फिर से मुक्त
@@ -270,7 +278,7 @@ recalls-close-sure = पूरा हिसाब न मिलने पर भ
 recalls-close-why = फिर भी क्यों बंद किया जा रहा है
 recalls-wrong-unit-none = इस माप इकाई में उनके पास इसका कुछ नहीं है। उनके नाम के आगे लिखा है कि क्या है।
 recalls-answer-later = इसकी जगह बाद का उत्तर मान्य है
-recalls-answer-contradicts = दोनों सही नहीं हो सकते: उत्तर में नष्ट या इस्तेमाल हुआ, और प्लांट में लौटा हुआ स्कैन। बाद वाला गिना जाता है
+recalls-answer-contradicts = दोनों सही नहीं हो सकते: उत्तर में नष्ट या इस्तेमाल हुआ, और संयंत्र में लौटा हुआ स्कैन। बाद वाला गिना जाता है
 recalls-sheet = इकाइयाँ (Excel)
 recalls-sheet-uid = UID
 recalls-sheet-serials = क्रम संख्याएँ

@@ -113,7 +113,13 @@ recalls-drill-this = ఈ పరిధిపై డ్రిల్ నడపం�
 recalls-action-activate = అమలులో పెట్టండి
 recalls-action-close = ముగించండి
 recalls-action-cancel = రద్దు చేయండి
-recalls-activate-lead = మన చేతిలోని { $labels } లేబుళ్లు వెంటనే నిలుస్తాయి, { $consignees } కస్టమర్లు, స్థాపనలు, సరఫరాదారులకు రాస్తారు. దీన్ని వెనక్కి తీసుకోలేరు.
+recalls-activate-lead = { $labels ->
+    [one] మన చేతిలోని { $labels } లేబుల్ వెంటనే నిలుస్తుంది,
+   *[other] మన చేతిలోని { $labels } లేబుళ్లు వెంటనే నిలుస్తాయి,
+} { $consignees ->
+    [one] { $consignees } కస్టమర్, స్థాపన లేదా సరఫరాదారుకు రాస్తారు.
+   *[other] { $consignees } కస్టమర్లు, స్థాపనలు, సరఫరాదారులకు రాస్తారు.
+} దీన్ని వెనక్కి తీసుకోలేరు.
 recalls-approval = ఆమోదం
 recalls-approval-INITIATED = తిరిగి వచ్చింది: మార్చి మళ్లీ అడగండి
 recalls-approval-PENDING_APPROVAL = ఆమోదం కోసం వేచి ఉంది
