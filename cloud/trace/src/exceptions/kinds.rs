@@ -109,6 +109,8 @@ pub const KINDS: [Kind; 38] = [
     ("stream.gap", OF_A_LOSS),
     ("chain.broken", OF_AN_AGENT),
     ("note.mismatch", OF_AN_AGENT),
+    // Resolved by the ingest too, while it holds the tenant's number of batches: a choice that writes
+    // a fact would wait for that, and the ingest for it.
     ("correct.unknown", OF_AN_AGENT),
     ("correct.tangled", OF_AN_AGENT),
     ("master.unknown", &[ENTERED, CORRECT, KNOWN]),

@@ -57,6 +57,14 @@ pub struct Trace {
     pub plants_behind: Vec<PlantBehind>,
 }
 
+impl Trace {
+    /// Where it went, if it is at no place of ours.
+    #[must_use]
+    pub fn gone(&self) -> Option<&Whereabouts> {
+        self.whereabouts.as_ref().filter(|at| !matches!(at.custody.as_str(), "location" | "parent"))
+    }
+}
+
 /// One stage, in the specification's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LifecycleEntry {

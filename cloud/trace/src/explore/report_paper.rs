@@ -125,10 +125,14 @@ fn facts(report: &Report, reader: &Reader<'_>) -> Vec<(String, String)> {
         fact("supplier", joined(&[&lot.supplier, &lot.supplier_name]));
     }
     fact("aliases", trace.aliases.join(", "));
-    fact("where", joined(&[&trace.plant, &trace.state.location]));
+    if let Some(at) = trace.gone() {
+        fact(&format!("custody-{}", at.custody), say::went(reader.texts, reader.zones, at));
+    }
+    let place = if trace.gone().is_some() { "last-plant" } else { "where" };
+    fact(place, joined(&[&trace.plant, &trace.state.location]));
     fact("order", trace.state.order.clone());
     let state = &trace.state;
-    fact("status", say::state(reader.texts, state));
+    fact("status", say::state(reader.texts, trace));
     for hold in &state.holds {
         let reason = reader.words.reason(reader.texts, &hold.reason);
         fact("held", joined(&["■", &reason, &reader.time(&hold.placed_at, "")]));

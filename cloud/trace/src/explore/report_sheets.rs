@@ -142,16 +142,26 @@ fn unit(report: &Report, reader: &Reader<'_>) -> WorkSheet {
         say("trace-supplier", cell(&format!("{} {}", lot.supplier, lot.supplier_name)));
     }
     say("trace-aliases", cell(&trace.aliases.join(", ")));
-    say("trace-plant", cell(&trace.plant));
+    let gone = trace.gone();
+    if let Some(at) = gone {
+        let custody = format!("trace-custody-{}", at.custody);
+        say(&custody, cell(&at.partner));
+        say(&custody, cell(&at.document));
+        say(&custody, at.left_at.map_or(Value::Null, |left| reader.time(left)));
+    }
+    say(if gone.is_some() { "trace-last-plant" } else { "trace-plant" }, cell(&trace.plant));
     say("trace-place", cell(&trace.state.location));
     say("trace-order", cell(&trace.state.order));
     let state = &trace.state;
     say("trace-status", reader.name("life", &state.life));
     say(
         "trace-status",
-        reader.quality((state.life.as_str(), state.quality.as_str()), !state.holds.is_empty()),
+        reader.quality(
+            (state.life.as_str(), state.quality.as_str()),
+            gone.is_some() || !state.holds.is_empty(),
+        ),
     );
-    say("trace-status", reader.name("custody", &state.custody));
+    say("trace-status", reader.name("custody", gone.map_or(&state.custody, |at| &at.custody)));
     for hold in &state.holds {
         say("trace-held", cell(&words.reason(texts, &hold.reason)));
     }

@@ -125,8 +125,12 @@ fn write_trace(out: &mut Out<'_>, trace: &Trace) {
         .collect::<Vec<_>>()
         .join(" · ");
     out.line(format_args!("  {:<9}{}, {}, {}", "state", state.life, state.quality, state.custody));
+    if let Some(at) = trace.gone() {
+        let to = [at.custody.as_str(), &at.partner, &at.document].join(" ");
+        out.line(format_args!("  {:<9}{}", "gone", to.trim_end()));
+    }
     if !place.is_empty() {
-        out.line(format_args!("  {:<9}{place}", "where"));
+        out.line(format_args!("  {:<9}{place}", if trace.gone().is_some() { "last" } else { "where" }));
     }
     if let Some(parent) = &state.parent {
         out.line(format_args!("  {:<9}{parent}", "inside"));

@@ -119,3 +119,38 @@ async fn what_is_built_into_another_unit_is_counted_with_that_one_as_in_recalls(
     let paper = report_paper::data(&report, &texts, (&zones, &words), "Saif Ltd").to_string();
     assert!(paper.contains("1 label, 1 of them built into others of these\""), "{paper}");
 }
+
+#[tokio::test]
+async fn the_files_of_a_unit_say_who_has_what_it_is_in() {
+    let site = story().await;
+    let gear = gear(2);
+    let report: Result<Report, TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| report::report_in(tx, &Genealogy::default(), &gear, Utc::now()).await)
+        .await;
+    let report = report.unwrap();
+    let texts = Texts::new(Arc::new(I18n::new().with_all(crate::pages::TEXTS)), Lang::En);
+    let words = Words::default();
+    let zones = Zones::new(Vec::new(), chrono_tz::UTC);
+    let paper = report_paper::data(&report, &texts, (&zones, &words), "Saif Ltd");
+    let facts: Vec<(&str, &str)> = paper["facts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fact| (fact[0].as_str().unwrap(), fact[1].as_str().unwrap()))
+        .collect();
+    let said = |name: &str| facts.iter().find(|(fact, _)| *fact == name).map(|(_, said)| *said);
+    assert!(said("With a customer").is_some_and(|to| to.starts_with("ACME")), "{facts:?}");
+    assert_eq!(said("Where it is"), None, "it is nowhere here: {facts:?}");
+    let status = said("Status").unwrap();
+    assert!(status.ends_with("With a customer") && !status.contains("Free to use"), "{status}");
+    let sheets = report_sheets::sheets(&report, &texts, &words, chrono_tz::UTC);
+    let rows: Vec<(&str, &str)> =
+        sheets[0].rows.iter().filter_map(|row| Some((row[0].as_str()?, row[1].as_str()?))).collect();
+    assert!(
+        rows.contains(&("With a customer", "ACME")) && rows.contains(&("Status", "With a customer")),
+        "{rows:?}"
+    );
+    assert!(!rows.iter().any(|(_, said)| ["Free to use", "In another label"].contains(said)), "{rows:?}");
+}

@@ -10,7 +10,7 @@ use platform::web::Problem;
 use super::store;
 use super::words::Words;
 use crate::explore::error::TraceError;
-use crate::explore::model::{Pile, StateView};
+use crate::explore::model::{Pile, Trace, Whereabouts};
 use crate::holds::deliveries::{Delivery, by_plant};
 
 /// Time zones of plants by code.
@@ -91,9 +91,13 @@ pub fn name(texts: &Texts, prefix: &str, value: &str) -> String {
 
 /// The states of a unit in one line, by a hold that it is under or was: what is held is called
 /// so, and nothing is called free to use that is held, or can be used no more.
-pub fn states(texts: &Texts, (life, quality, custody): (&str, &str, &str), held: bool) -> String {
+pub fn states(texts: &Texts, all: (&str, &str, &str), held: bool) -> String {
+    states_of(texts, all, held, held)
+}
+
+fn states_of(texts: &Texts, (life, quality, custody): (&str, &str, &str), held: bool, kept: bool) -> String {
     let mut said = vec![name(texts, "life", life)];
-    if quality_counts((life, quality), held) {
+    if quality_counts((life, quality), kept) {
         said.push(name(texts, "quality", quality));
     }
     if held {
@@ -103,10 +107,20 @@ pub fn states(texts: &Texts, (life, quality, custody): (&str, &str, &str), held:
     said.join(" · ")
 }
 
-/// As [`states`], of the unit itself that a trace is of.
-pub fn state(texts: &Texts, state: &StateView) -> String {
-    let all = (state.life.as_str(), state.quality.as_str(), state.custody.as_str());
-    states(texts, all, !state.holds.is_empty())
+/// As [`states`], of the unit itself that a trace is of: what it is in decides who has it.
+pub fn state(texts: &Texts, trace: &Trace) -> String {
+    let (state, gone) = (&trace.state, trace.gone());
+    let custody = gone.map_or(state.custody.as_str(), |at| at.custody.as_str());
+    let all = (state.life.as_str(), state.quality.as_str(), custody);
+    let held = !state.holds.is_empty();
+    states_of(texts, all, held, held || gone.is_some())
+}
+
+/// To whom something went, by which document and when.
+pub fn went(texts: &Texts, zones: &Zones, at: &Whereabouts) -> String {
+    let left = at.left_at.map(|left| texts.time(&left, zones.of(&at.plant))).unwrap_or_default();
+    let parts = [at.partner.as_str(), at.document.as_str(), left.as_str()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a unit's quality says anything: nothing is free to use that is held, or can be used

@@ -374,7 +374,7 @@ pub(super) async fn ends(
 impl TracePage<'_> {
     /// Where it went, if it is at no place of ours.
     fn gone(&self) -> Option<&Whereabouts> {
-        self.trace.whereabouts.as_ref().filter(|at| !matches!(at.custody.as_str(), "location" | "parent"))
+        self.trace.gone()
     }
 
     /// Whether its quality says anything: what is held, gone or ended is not free to be used.

@@ -106,10 +106,13 @@ pub(super) fn shown(texts: &Texts, field: &str, value: &str) -> String {
     if field == TAKEN {
         return texts.t("scope-taken-too");
     }
+    if matches!(field, "from" | "to") {
+        return value.replacen('T', " ", 1);
+    }
     choices(texts, field)
         .into_iter()
         .find(|(name, _)| name == value)
-        .map_or_else(|| value.replace('T', " "), |(_, said)| said)
+        .map_or_else(|| value.to_owned(), |(_, said)| said)
 }
 
 pub(super) fn label(texts: &Texts, field: &str) -> String {
@@ -124,4 +127,21 @@ pub(super) fn suggested(texts: &Texts, form: &Form) -> String {
         format!("{}{}", if row.not { "≠ " } else { "" }, values.join(" "))
     });
     rows.collect::<Vec<_>>().join(", ").chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use platform::i18n::{I18n, Lang};
+
+    use super::*;
+
+    #[test]
+    fn only_moments_are_written_otherwise() {
+        let texts = Texts::new(Arc::new(I18n::new().with_all(crate::pages::TEXTS)), Lang::En);
+        assert_eq!(shown(&texts, "supplier_lot", "HEAT-90694"), "HEAT-90694");
+        assert_eq!(shown(&texts, "machine", "TEST-T1"), "TEST-T1");
+        assert_eq!(shown(&texts, "from", "2025-01-20T06:00"), "2025-01-20 06:00");
+    }
 }

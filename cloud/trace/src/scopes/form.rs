@@ -446,7 +446,7 @@ mod tests {
             Form::read(&pairs("mode=any&0.kind=passed&0.machine=M&3.kind=item&3.item=A&3.not=1&add=reading"));
         assert_eq!(form.root.items.len(), 3);
         assert!(!form.ask && form.root.any && row(&form, 1).not);
-        assert!(row(&form, 2).is_empty() && row(&form, 2).fresh);
+        assert!(row(&form, 2).fresh && row(&form, 2).said().next().is_none());
         let again = Form::read(&pairs(&form.address()));
         assert_eq!((again.criteria(), again.ask), (form.criteria(), true));
         let fewer = Form::read(&pairs("0.kind=passed&0.machine=M&1.kind=item&1.item=A&remove=0"));
@@ -498,6 +498,11 @@ mod tests {
         assert_eq!(row(&form, 2).wrong("low"), Some("number"));
         assert_eq!(row(&form, 4).wrong("to"), Some("moment"), "in a group");
         assert!(row(&form, 0).wrong.is_empty() && row(&form, 3).wrong.is_empty());
+        // A reading without a name is told of, and not left out.
+        let mut form = Form::read(&pairs("0.kind=passed&0.machine=M&1.kind=reading&1.how=limits&ask=1"));
+        let mistakes = Node::parse(&form.criteria().unwrap()).unwrap_err();
+        form.tell(&mistakes, |mistake| mistake.key.to_owned());
+        assert_eq!(row(&form, 1).wrong("name"), Some("name"));
         // What a group as a whole has wrong is told there: nothing beside it finds.
         let mut form = Form::read(&pairs("0.group=any&0.not=1&0-0.kind=item&0-0.item=A"));
         let mistakes = Node::parse(&form.criteria().unwrap()).unwrap_err();

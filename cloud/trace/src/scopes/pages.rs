@@ -203,6 +203,9 @@ async fn answer(
         may_write: caller.may(&SCOPE_WRITE),
         may_hold: caller.may(&HOLD_PLACE),
     };
+    if form.ask && criteria.is_none() {
+        view.error = Some(caller.t("scope-wrong-list"));
+    }
     let mut failed = view.error.is_some();
     if let Some(criteria) = criteria.filter(|_| form.ask || other.is_some()) {
         let page = (form.after.as_deref(), service::USUAL_LIMIT);

@@ -131,10 +131,11 @@ impl Row {
             .filter(|(_, value)| !value.is_empty())
     }
 
-    /// Whether nothing was filled in: what is chosen already in an empty row is nothing.
+    /// Whether nothing was filled in: what is chosen already in an empty row is nothing. A row of a
+    /// reading says by itself that there is one outside its limits, and lacks only which.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.said().all(|(field, _)| matches!(field, "how" | TAKEN))
+        self.kind.node != "reading" && self.said().all(|(field, _)| matches!(field, "how" | TAKEN))
     }
 
     pub(super) fn put(&mut self, field: &str, value: &str) {
