@@ -79,7 +79,7 @@ pub(crate) fn data(report: &Report, texts: &Texts, (zones, words): (&Zones, &Wor
     let reader = Reader { texts, zones, words };
     let trace = &report.trace;
     let mut sections = vec![reach(report, &reader)];
-    sections.push(history(&trace.events, &reader));
+    sections.push(history(report, &reader));
     let readings = readings(&trace.events, &reader);
     if !readings.is_empty() {
         let columns = [
@@ -167,9 +167,11 @@ fn reach(report: &Report, reader: &Reader<'_>) -> Value {
     paper::section(reader.t("report-reach"), lines, Vec::new(), Vec::new(), |_| String::new())
 }
 
-fn history(events: &[EventView], reader: &Reader<'_>) -> Value {
-    let texts = reader.texts;
+fn history(report: &Report, reader: &Reader<'_>) -> Value {
+    let (texts, events) = (reader.texts, &report.trace.events);
     let row = |event: &EventView| {
+        let (document, why) = report.document(event);
+        let why = why.map(|reason| reader.words.reason(texts, reason)).unwrap_or_default();
         let corrected = if event.corrected { reader.t("corrected") } else { String::new() };
         let outcome = event.outcome.map(|outcome| say::name(texts, "outcome", outcome)).unwrap_or_default();
         let amount = reader.amount(event.quantity.as_ref(), &event.unit);
@@ -179,7 +181,8 @@ fn history(events: &[EventView], reader: &Reader<'_>) -> Value {
             joined(&[&say::stage(texts, &event.stage), &event.operation, &corrected]),
             joined(&[&event.plant, &event.location]),
             joined(&[
-                &event.reference,
+                document,
+                &why,
                 &event.machine,
                 reader.words.person(&event.operator),
                 &outcome,

@@ -86,7 +86,7 @@ pub(crate) fn sheets(report: &Report, texts: &Texts, words: &Words, zone: Tz) ->
     let trace = &report.trace;
     vec![
         unit(report, reader),
-        cut(trace.more_events, reader, history(&trace.events, reader)),
+        cut(trace.more_events, reader, history(report, reader)),
         cut(trace.more_events || trace.more_readings, reader, readings(&trace.events, reader)),
         cut(is_cut(&report.backward), reader, walk(&report.backward, reader, "trace-backward")),
         cut(is_cut(&report.forward), reader, walk(&report.forward, reader, "trace-forward")),
@@ -201,18 +201,21 @@ const HISTORY: [&str; 19] = [
     "trace-event",
 ];
 
-fn history(events: &[EventView], reader: &Reader<'_>) -> WorkSheet {
+fn history(report: &Report, reader: &Reader<'_>) -> WorkSheet {
     let (texts, words) = (reader.texts, reader.words);
-    let rows = events
+    let rows = report
+        .trace
+        .events
         .iter()
         .map(|event| {
+            let (document, why) = report.document(event);
             vec![
                 reader.time(event.occurred_at),
                 texts.or(&format!("trace-stage-{}", event.stage), &event.stage).into(),
                 event.action.map_or(Value::Null, Into::into),
                 cell(&event.plant),
                 cell(&event.location),
-                cell(&event.reference),
+                cell(document),
                 cell(&event.operation),
                 if event.attempt > 0 { event.attempt.into() } else { Value::Null },
                 event.outcome.map_or(Value::Null, |o| texts.or(&format!("trace-outcome-{o}"), o).into()),
@@ -221,7 +224,7 @@ fn history(events: &[EventView], reader: &Reader<'_>) -> WorkSheet {
                 cell(&event.station),
                 cell(&event.machine),
                 cell(&words.person_with_id(&event.operator)),
-                cell(&words.reason(texts, &event.reason)),
+                cell(&words.reason(texts, why.unwrap_or(&event.reason))),
                 cell(&words.person_with_id(&event.overridden_by)),
                 event.parent.as_deref().map_or(Value::Null, cell),
                 event.corrected.into(),

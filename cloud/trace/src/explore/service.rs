@@ -65,7 +65,11 @@ pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Resolved, TraceError> {
             return Ok(Resolved { tenant, uid });
         }
         Code::Foreign(uid) => return Err(TraceError::Foreign(uid)),
-        Code::Empty => return Err(TraceError::Empty),
+        Code::Empty if text.trim().is_empty() => return Err(TraceError::Empty),
+        Code::Empty => {
+            let problem = "is longer than 256 characters, or holds a NUL".into();
+            return Err(TraceError::Parameter { field: "uid", problem });
+        }
         // Somebody's serial may look like a UID: what is known by it comes first.
         Code::Wrong(error, candidates) => (candidates, TraceError::Wrong(error)),
         Code::Alias(candidates) => (candidates, TraceError::Unknown(text.trim().chars().take(60).collect())),

@@ -90,14 +90,11 @@ pub fn name(texts: &Texts, prefix: &str, value: &str) -> String {
 }
 
 /// The states of a unit in one line, by a hold that it is under or was: what is held is called
-/// so, and nothing is called free to use that is held, or can be used no more.
-pub fn states(texts: &Texts, all: (&str, &str, &str), held: bool) -> String {
-    states_of(texts, all, held, held)
-}
-
-fn states_of(texts: &Texts, (life, quality, custody): (&str, &str, &str), held: bool, kept: bool) -> String {
+/// so, and nothing is called free to use that is held, is gone, or can be used no more.
+pub fn states(texts: &Texts, (life, quality, custody): (&str, &str, &str), held: bool) -> String {
     let mut said = vec![name(texts, "life", life)];
-    if quality_counts((life, quality), kept) {
+    let gone = matches!(custody, "customer" | "supplier" | "in_transit");
+    if quality_counts((life, quality), held || gone) {
         said.push(name(texts, "quality", quality));
     }
     if held {
@@ -112,8 +109,7 @@ pub fn state(texts: &Texts, trace: &Trace) -> String {
     let (state, gone) = (&trace.state, trace.gone());
     let custody = gone.map_or(state.custody.as_str(), |at| at.custody.as_str());
     let all = (state.life.as_str(), state.quality.as_str(), custody);
-    let held = !state.holds.is_empty();
-    states_of(texts, all, held, held || gone.is_some())
+    states(texts, all, !state.holds.is_empty())
 }
 
 /// To whom something went, by which document and when.

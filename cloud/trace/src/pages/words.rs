@@ -43,6 +43,7 @@ impl Codes {
         report.backward.sources.iter().for_each(|found| codes.sources(found));
         let nodes = report.backward.nodes.iter().chain(&report.forward.nodes);
         nodes.flat_map(|node| &node.holds).for_each(|reason| codes.reason(reason));
+        report.why.values().for_each(|reason| codes.reason(reason));
         codes
     }
 

@@ -50,7 +50,18 @@ pub fn amounts(answer: &Answer, had: Decimal) -> Result<Amounts, Vec<(&'static s
     }
     // What is found, and what is not, is together no more than there is.
     if wrong.is_empty() && (told + not_found > had || found + not_found > had) {
-        wrong.push(("found", "recalls-wrong-more"));
+        let all = [
+            ("found", found),
+            ("quarantined", quarantined),
+            ("returned", returned),
+            ("replaced", replaced),
+            ("destroyed", destroyed),
+            ("used_up", used_up),
+            ("not_found", not_found),
+        ];
+        // The one that is too many by itself, else what they are parts of.
+        let field = all.iter().find(|(_, value)| *value > had).map_or("found", |(field, _)| *field);
+        wrong.push((field, "recalls-wrong-more"));
     }
     if wrong.is_empty() { Ok(amounts) } else { Err(wrong) }
 }
@@ -209,6 +220,8 @@ mod tests {
         assert!(amounts(&told(6, 6, 4), 10.into()).is_ok());
         assert_eq!(amounts(&told(6, 6, 5), 10.into()), Err(vec![("found", "recalls-wrong-more")]));
         assert_eq!(amounts(&told(11, 0, 0), 10.into()), Err(vec![("found", "recalls-wrong-more")]));
+        let many = Answer { returned: Some(99.into()), ..Answer::default() };
+        assert_eq!(amounts(&many, 3.into()), Err(vec![("returned", "recalls-wrong-more")]));
         assert_eq!(amounts(&Answer::default(), 10.into()), Err(vec![("found", "recalls-wrong-nothing")]));
         assert_eq!(amounts(&told(-1, 0, 0), 10.into()), Err(vec![("found", "recalls-wrong-quantity")]));
         let fine = Answer { returned: Some("0.0000001".parse().unwrap()), ..Answer::default() };

@@ -43,7 +43,9 @@ async fn answers_account_for_what_they_say_and_no_more() {
     assert_eq!(of(&effect(&site, id).await), 1.into());
     let more = Answer { quarantined: Some(30.into()), ..found.clone() };
     let refused = answer(&site, id, &more).await.unwrap_err();
-    assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("found", "recalls-wrong-more")]));
+    assert!(
+        matches!(refused, RecallError::Fields(wrong) if wrong == [("quarantined", "recalls-wrong-more")])
+    );
     // One unit of stock, by its UID, with what it is replaced by.
     let one =
         Answer { uid: bolt(2), outcome: "replaced".into(), reference: "SO-9".into(), ..Answer::default() };
