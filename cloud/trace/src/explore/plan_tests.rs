@@ -23,7 +23,7 @@ insert into lifecycle_events (tenant_id, agent_id, epoch, seq, event_id, stage, 
     occurred_offset_min, recorded_at, plant, station, operator_id, shift, location, operation, attempt,
     outcome, reason, machine, overridden_by, corrects, reference_type, reference_number, payload)
 select app.tenant(), a.agent_id, 9, g, md5(a.agent_id::text || g)::uuid, 3, 0, now() - g * interval '1 minute', 0, now(),
-    'KOL', 'D', 'op' || g % 50, '', 'L' || g % 100, '', 0, 0, '', 'm' || g % 20, '',
+    'KOL', 'D' || g % 20, 'op' || g % 50, '', 'L' || g % 100, '', 0, 0, '', 'm' || g % 20, '',
     case when g % 500 = 0 then md5(a.agent_id::text || (g - 1))::uuid end,
     'recadv', 'GRN-' || g % 4000, ''
 from agents a, generate_series(1, 20000) g where a.name = 'KOL';
@@ -249,7 +249,7 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
         .tx(&site.cx(), async |tx| {
             let (now, day) = (Utc::now(), chrono::Duration::days(1));
             let first = places::Page { after: None, limit: 50 };
-            for (who, code) in [(Who::Machine, "m7"), (Who::Station, "D"), (Who::Operator, "op7")] {
+            for (who, code) in [(Who::Machine, "m7"), (Who::Station, "D7"), (Who::Operator, "op7")] {
                 let page = places::passes_in(tx, (who, code, ""), (now - day * 14, now), &first, now).await?;
                 assert_eq!(page.passes.len(), 50);
                 let second = places::Page { after: page.next, limit: 50 };
@@ -275,7 +275,7 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             assert_eq!((page.name.as_str(), page.orders.len(), page.passes.len()), ("", 50, 50));
             assert_eq!(places::customer_in(tx, "C-99", "", &first, now).await.unwrap_err().status(), 404);
             assert_eq!(offences(tx).await?, Vec::<String>::new(), "places");
-            for code in ["HEAT-7", "O-7", "C-7", "C-8", "m7", "D", "op7", "NOTHING"] {
+            for code in ["HEAT-7", "O-7", "C-7", "C-8", "m7", "D7", "op7", "NOTHING"] {
                 let leads = places::leads_in(tx, code).await?;
                 assert_eq!(leads.is_empty(), code == "NOTHING", "{code}");
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{code}");

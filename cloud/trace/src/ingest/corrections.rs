@@ -87,7 +87,9 @@ pub async fn apply(
     let own: Vec<&Decoded> = events.iter().filter(|e| e.event.corrects.is_some()).collect();
     let mut tangled: HashSet<Uuid> = HashSet::new();
     let mut roots = Roots::new();
+    let mut pending: HashSet<Uuid> = own.iter().map(|e| e.event.event_id).collect();
     for event in own {
+        pending.remove(&event.event.event_id);
         let Some(corrects) = event.event.corrects else {
             continue;
         };
@@ -102,7 +104,7 @@ pub async fn apply(
         let effect = if tangled.contains(&corrects) {
             Effect::Tangled
         } else {
-            rows_of(tx, stream.tenant, by, &mut roots).await?
+            rows_of(tx, stream.tenant, by, &pending, &mut roots).await?
         };
         match effect {
             Effect::Rows(rows, root) => {
@@ -121,13 +123,14 @@ pub async fn apply(
     }
     let ids: Vec<Uuid> = events.iter().map(|e| e.event.event_id).filter(|id| !id.is_nil()).collect();
     let here: HashSet<i64> = events.iter().map(|e| e.seq).collect();
+    let none = HashSet::new();
     for by in store::naming(tx, stream.tenant, &ids).await? {
         let own = (by.agent_id, by.epoch) == (stream.agent_id, stream.epoch) && here.contains(&by.seq);
         if own || by.corrects.is_some_and(|corrects| tangled.contains(&corrects)) {
             continue;
         }
         // One that waited does what it says, whatever somebody made of that it waited.
-        match rows_of(tx, stream.tenant, by, &mut roots).await? {
+        match rows_of(tx, stream.tenant, by, &none, &mut roots).await? {
             Effect::Rows(rows, root) => {
                 made.push(Applied { by, rows });
                 judged.extend(root);
@@ -155,13 +158,19 @@ pub async fn apply(
     Ok(judged)
 }
 
-/// What a correction does.
+/// What a correction does. `later` are corrections that are stored but come after this one.
 ///
 /// It follows from all that is known, in whichever order that came: together the corrections of an
 /// event undo each of its links once where it never was, and else not at all. What is lacking to
 /// that, or too much, this one makes up for. Often that is nothing: what it says may have been taken
 /// back already, since a correction of a correction may come before that one.
-async fn rows_of(tx: &mut Tx, tenant: Uuid, by: Relative, roots: &mut Roots) -> Result<Effect, sqlx::Error> {
+async fn rows_of(
+    tx: &mut Tx,
+    tenant: Uuid,
+    by: Relative,
+    later: &HashSet<Uuid>,
+    roots: &mut Roots,
+) -> Result<Effect, sqlx::Error> {
     let Some(target) = by.corrects else {
         return Ok(Effect::Unknown);
     };
@@ -177,8 +186,11 @@ async fn rows_of(tx: &mut Tx, tenant: Uuid, by: Relative, roots: &mut Roots) -> 
     let Some(root) = root(&family, target) else {
         return Ok(Effect::Rows(Vec::new(), None));
     };
-    let corrections: Vec<(Uuid, Uuid)> =
-        family.iter().filter_map(|r| Some((r.event_id, r.corrects?))).collect();
+    let corrections: Vec<(Uuid, Uuid)> = family
+        .iter()
+        .filter(|r| !later.contains(&r.event_id))
+        .filter_map(|r| Some((r.event_id, r.corrects?)))
+        .collect();
     let wanted = i32::from(undone(root.event_id, &corrections));
     let links = match roots.entry((root.agent_id, root.epoch, root.seq)) {
         Entry::Occupied(known) => known.into_mut(),

@@ -32,7 +32,7 @@ fn trees() -> Vec<Value> {
     let machine = json!({ "event": { "machine": "m7", "from": "2020-01-01T00:00" } });
     vec![
         machine.clone(),
-        json!({ "event": with(json!({ "station": "D" })) }),
+        json!({ "event": with(json!({ "station": "D7" })) }),
         json!({ "event": { "operator": "op3" } }),
         json!({ "event": { "reason": "crack" } }),
         json!({ "event": { "document": "GRN-12", "document_type": "recadv" } }),
@@ -103,7 +103,7 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
         .tx(&site.cx(), async |tx| {
             sqlx::raw_sql(large).execute(tx.conn()).await?;
             assert_eq!(known::machines(tx).await?.len(), 20);
-            assert_eq!(known::stations(tx).await?, ["D"]);
+            assert_eq!(known::stations(tx).await?.len(), 20);
             assert_eq!(known::operators(tx).await?.len(), 50);
             assert_eq!(known::readings(tx).await?.len(), 51);
             known::operations(tx).await?;

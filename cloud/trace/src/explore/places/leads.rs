@@ -278,8 +278,8 @@ mod tests {
         assert_eq!(led(&[], Some(("PLC1", &["KOL", "VSK"]))), both);
         let named = lead("/trace/machine/PLC1?plant=KOL", "Press · KOL");
         let masters = [("PLC1", "Press", "KOL")];
-        assert_eq!(led(&masters, None), [named.clone()]);
-        assert_eq!(led(&masters, Some(("PLC1", &["KOL"]))), [named.clone()]);
+        assert_eq!(led(&masters, None), std::slice::from_ref(&named));
+        assert_eq!(led(&masters, Some(("PLC1", &["KOL"]))), std::slice::from_ref(&named));
         assert_eq!(led(&masters, Some(("PLC1", &["KOL", "VSK"]))), [named, both[1].clone()]);
     }
 }
