@@ -3,6 +3,7 @@
 //! Telugu.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rust_xlsxwriter::Workbook;
 use serde_json::json;
@@ -11,7 +12,7 @@ use simulators::demo::world::TENANT;
 use crate::office_workflow;
 use crate::support::browser::Browser;
 use crate::support::office::{Office, fill, set_password};
-use crate::support::{Folder, until};
+use crate::support::{Folder, until, until_within};
 
 /// As in the specification.
 const CONFIGURATION: &str = r#"{
@@ -199,7 +200,9 @@ async fn masters(browser: &Browser, folder: &Folder, url: &str) {
     browser.says("#outcome", "sometimes").await;
     browser.pictures("tenant-import-mistakes").await;
     upload(items(false), "true").await;
-    browser.says("#outcome", "5,000").await;
+    // As long as the server takes for one request; the page waits as long.
+    let written = async || browser.text("#outcome").await.contains("5,000");
+    until_within(Duration::from_secs(120), "all rows are written", written).await;
     browser.picture("tenant-import-done").await;
     browser.open(&format!("{url}/masters/items?q=IT-04")).await;
     browser.says("#main", "IT-04000").await;

@@ -108,7 +108,7 @@ impl Browser {
     /// Waits until the first such element says `part`.
     pub async fn says(&self, css: &str, part: &str) {
         let mut said = String::new();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         while !said.contains(part) {
             assert!(tokio::time::Instant::now() < deadline, "{css} says {said:?}, not {part:?}");
             said = self.text(css).await;
