@@ -294,7 +294,7 @@ async fn render(
     match service::view(state, mirrors, caller, board, asked, now).await {
         Ok(mut view) => {
             let codes: BTreeSet<String> = view.rejects.bars.iter().map(|bar| bar.code.clone()).collect();
-            let reasons = reasons(state, caller, &codes).await?;
+            let reasons = Reasons::read(&state.db, &caller.at(&DASHBOARD_READ), &codes).await?;
             for bar in view.rejects.bars.iter_mut().filter(|bar| !bar.code.is_empty()) {
                 let said = reasons.say(texts, &bar.code);
                 // A code that has no words stands there once.
@@ -331,12 +331,6 @@ struct EventsPage<'a> {
 /// Whether what is told of the events behind a figure is a reason, and no reading.
 fn tells_reasons(kpi: Kpi) -> bool {
     kpi != Kpi::Outside
-}
-
-/// The reasons of these codes, as pages say them.
-async fn reasons(state: &AppState, caller: &Caller, codes: &BTreeSet<String>) -> Result<Reasons, Problem> {
-    let cx = caller.at(&DASHBOARD_READ);
-    Ok(state.db.tx(&cx, async |tx| Ok::<_, DbError>(Reasons::read(tx, codes).await?)).await?)
 }
 
 /// The events, newest first; `here` is the address of the first page. What is told of them is
@@ -442,7 +436,7 @@ async fn events(
             if tells_reasons(kpi) {
                 codes.extend(page.events.iter().map(|event| event.detail.clone()));
             }
-            let reasons = reasons(&state, &caller, &codes).await?;
+            let reasons = Reasons::read(&state.db, &caller.at(&DASHBOARD_READ), &codes).await?;
             if tells_reasons(kpi) {
                 for event in page.events.iter_mut().filter(|event| !event.detail.is_empty()) {
                     event.detail = reasons.say(texts, &event.detail);

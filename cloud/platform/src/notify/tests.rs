@@ -497,36 +497,36 @@ impl Reader {
     }
 
     pub async fn answer(&self, method: &str, path: &str, body: &str) -> axum::response::Response {
-        use tower::ServiceExt;
-        let request = axum::http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "tw.test")
-            .header("accept", "text/html")
-            .header("cookie", &self.cookie)
-            .header("sec-fetch-site", "same-origin")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(axum::body::Body::from(body.to_owned()))
-            .unwrap();
-        self.router.clone().oneshot(request).await.unwrap()
+        let headers = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+        self.asked((method, path), &headers, body).await
     }
 
     /// As a program of the person's session asks.
     async fn api(&self, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
+        let response = self.asked((method, path), &[("content-type", "application/json")], body).await;
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    async fn asked(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> axum::response::Response {
         use tower::ServiceExt;
-        let request = axum::http::Request::builder()
+        let mut request = axum::http::Request::builder()
             .method(method)
             .uri(path)
             .header("host", "tw.test")
             .header("cookie", &self.cookie)
-            .header("sec-fetch-site", "same-origin")
-            .header("content-type", "application/json")
-            .body(axum::body::Body::from(body.to_owned()))
-            .unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
+            .header("sec-fetch-site", "same-origin");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(axum::body::Body::from(body.to_owned())).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
     }
 }
 

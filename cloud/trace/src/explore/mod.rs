@@ -29,6 +29,7 @@ pub(crate) mod taken;
 pub mod text;
 pub(crate) mod timed;
 pub mod walk;
+pub mod why;
 
 #[cfg(test)]
 mod ends_tests;

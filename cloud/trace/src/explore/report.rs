@@ -1,19 +1,18 @@
 //! All that is known of a unit in one piece: what every file of a trace is made of.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
 use proto::v1::Stage;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::error::TraceError;
 use super::graph::Direction;
 use super::model::{EventView, LifecycleEntry, Trace, Walk};
-use super::store::label;
 use super::walk::{self, Ask, MOST_DEPTH, MOST_LIMIT};
+use super::why::{Why, names_hold};
 use super::{names, service};
 use crate::genealogy::Genealogy;
 
@@ -35,9 +34,9 @@ pub struct Report {
     pub backward: Walk,
     /// Where it went, to the last level.
     pub forward: Walk,
-    /// Why the holds were placed that events name, by their ids.
+    /// Why the holds were placed that events name.
     #[serde(skip)]
-    pub why: HashMap<String, String>,
+    pub why: Why,
     /// It is more than a report holds (20000 events, 20000 units of a direction, 20000 of
     /// each list where a direction ends), or than a walk reads: not everything is in it.
     pub cut: bool,
@@ -81,10 +80,7 @@ pub async fn report_in(
     }
     let backward = whole(tx, genealogy, &trace.uid, Direction::Backward, now).await?;
     let forward = whole(tx, genealogy, &trace.uid, Direction::Forward, now).await?;
-    let named = trace.events.iter().filter(|event| event.reference_type == "hold");
-    let holds: HashSet<Uuid> = named.filter_map(|event| event.reference.parse().ok()).collect();
-    let reasons = label::hold_reasons(tx, &holds.into_iter().collect::<Vec<_>>()).await?;
-    let why = reasons.into_iter().map(|(hold, reason)| (hold.to_string(), reason)).collect();
+    let why = Why::read(tx, &trace.events).await?;
     let cut = trace.more_events
         || trace.more_readings
         || [&backward, &forward].into_iter().any(|walk| is_cut(walk) || ends_cut(walk));
@@ -92,13 +88,10 @@ pub async fn report_in(
 }
 
 impl Report {
-    /// The document that an event names, and why the hold was placed that it names in its stead.
+    /// The document that an event names; a hold is none.
     #[must_use]
-    pub fn document<'a>(&'a self, event: &'a EventView) -> (&'a str, Option<&'a str>) {
-        match event.reference_type.as_str() {
-            "hold" => ("", self.why.get(&event.reference).map(String::as_str)),
-            _ => (&event.reference, None),
-        }
+    pub fn document<'a>(&self, event: &'a EventView) -> &'a str {
+        if names_hold(event) { "" } else { &event.reference }
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::model::{EventView, Walk, WalkNode};
 use super::picture::{Shape, Unit, group};
 use super::report::Report;
-use crate::pages::say::{self, Zones};
+use crate::pages::say::{self, Zones, joined};
 use crate::pages::words::Words;
 use crate::paper::{self, MOST_ROWS};
 
@@ -66,11 +66,6 @@ impl Reader<'_> {
         section["widths"] = columns.iter().map(|(_, width)| *width).collect();
         section
     }
-}
-
-/// What is there of these, with spaces between.
-fn joined(parts: &[&str]) -> String {
-    parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The report as [`paper::TEMPLATE`] takes it; `tenant` is the name of whose it is.
@@ -170,8 +165,7 @@ fn reach(report: &Report, reader: &Reader<'_>) -> Value {
 fn history(report: &Report, reader: &Reader<'_>) -> Value {
     let (texts, events) = (reader.texts, &report.trace.events);
     let row = |event: &EventView| {
-        let (document, why) = report.document(event);
-        let why = why.map(|reason| reader.words.reason(texts, reason)).unwrap_or_default();
+        let why = report.why.of(event).map(|reason| reader.words.reason(texts, reason)).unwrap_or_default();
         let corrected = if event.corrected { reader.t("corrected") } else { String::new() };
         let outcome = event.outcome.map(|outcome| say::name(texts, "outcome", outcome)).unwrap_or_default();
         let amount = reader.amount(event.quantity.as_ref(), &event.unit);
@@ -181,7 +175,7 @@ fn history(report: &Report, reader: &Reader<'_>) -> Value {
             joined(&[&say::stage(texts, &event.stage), &event.operation, &corrected]),
             joined(&[&event.plant, &event.location]),
             joined(&[
-                document,
+                report.document(event),
                 &why,
                 &event.machine,
                 reader.words.person(&event.operator),

@@ -208,14 +208,13 @@ fn history(report: &Report, reader: &Reader<'_>) -> WorkSheet {
         .events
         .iter()
         .map(|event| {
-            let (document, why) = report.document(event);
             vec![
                 reader.time(event.occurred_at),
                 texts.or(&format!("trace-stage-{}", event.stage), &event.stage).into(),
                 event.action.map_or(Value::Null, Into::into),
                 cell(&event.plant),
                 cell(&event.location),
-                cell(document),
+                cell(report.document(event)),
                 cell(&event.operation),
                 if event.attempt > 0 { event.attempt.into() } else { Value::Null },
                 event.outcome.map_or(Value::Null, |o| texts.or(&format!("trace-outcome-{o}"), o).into()),
@@ -224,7 +223,7 @@ fn history(report: &Report, reader: &Reader<'_>) -> WorkSheet {
                 cell(&event.station),
                 cell(&event.machine),
                 cell(&words.person_with_id(&event.operator)),
-                cell(&words.reason(texts, why.unwrap_or(&event.reason))),
+                cell(&words.reason(texts, report.why.of(event).unwrap_or(&event.reason))),
                 cell(&words.person_with_id(&event.overridden_by)),
                 event.parent.as_deref().map_or(Value::Null, cell),
                 event.corrected.into(),

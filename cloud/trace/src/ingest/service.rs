@@ -497,28 +497,28 @@ async fn write_carefully<'a>(
     Ok(whole)
 }
 
-/// As [`settle`], for one event of which the database may refuse what follows: then nothing does,
-/// and an exception says so.
+/// As [`settle`], one event at a time; of an event of which the database refuses what follows,
+/// nothing does, and an exception says so.
 async fn settle_carefully(
     tx: &mut Tx,
     stream: Stream,
-    event: &[Decoded],
+    events: &[Decoded],
     findings: &mut Vec<Finding>,
 ) -> Result<(), IngestError> {
-    let mut told = Vec::new();
-    store::savepoint(tx).await?;
-    match settle(tx, stream, event, &mut told).await {
-        Ok(()) => {
-            store::savepoint_release(tx).await?;
-            findings.append(&mut told);
-        }
-        Err(error) if error.is_about_data() => {
-            store::savepoint_rollback(tx).await?;
-            for one in event {
-                findings.extend(Finding::defects(stream, &one.event.plant, &bare(one, &error)));
+    for event in events {
+        let mut told = Vec::new();
+        store::savepoint(tx).await?;
+        match settle(tx, stream, std::slice::from_ref(event), &mut told).await {
+            Ok(()) => {
+                store::savepoint_release(tx).await?;
+                findings.append(&mut told);
             }
+            Err(error) if error.is_about_data() => {
+                store::savepoint_rollback(tx).await?;
+                findings.extend(Finding::defects(stream, &event.event.plant, &bare(event, &error)));
+            }
+            Err(error) => return Err(error),
         }
-        Err(error) => return Err(error),
     }
     Ok(())
 }

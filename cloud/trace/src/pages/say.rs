@@ -115,8 +115,12 @@ pub fn state(texts: &Texts, trace: &Trace) -> String {
 /// To whom something went, by which document and when.
 pub fn went(texts: &Texts, zones: &Zones, at: &Whereabouts) -> String {
     let left = at.left_at.map(|left| texts.time(&left, zones.of(&at.plant))).unwrap_or_default();
-    let parts = [at.partner.as_str(), at.document.as_str(), left.as_str()];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    joined(&[&at.partner, &at.document, &left])
+}
+
+/// What is there of these, with spaces between.
+pub fn joined(parts: &[&str]) -> String {
+    parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a unit's quality says anything: nothing is free to use that is held, or can be used

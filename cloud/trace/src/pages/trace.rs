@@ -1,7 +1,5 @@
 //! The trace page: what a UID is, where it is, its history, its genealogy.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
@@ -12,7 +10,6 @@ use platform::i18n::Texts;
 use platform::search::Group;
 use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::explore;
 use super::say::{self, Zones, encoded};
@@ -20,11 +17,11 @@ use super::words::{Codes, Words};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::model::{
-    Destinations, EventView, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode, Whereabouts,
+    Destinations, EventView, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode,
 };
 use crate::explore::places::{self, Lead, when};
-use crate::explore::store::label;
 use crate::explore::walk::Ask;
+use crate::explore::why::Why;
 use crate::explore::{search as finding, service, walk};
 use crate::genealogy::Genealogy;
 use crate::rights::{HOLD_PLACE, TRACE_READ};
@@ -70,8 +67,8 @@ struct TracePage<'a> {
     zones: Zones,
     may_write: bool,
     words: Words,
-    /// Why the holds that its history names were placed, by their ids.
-    reasons: HashMap<String, String>,
+    /// Why the holds that its history names were placed.
+    why: Why,
     /// Whether these parts are there, and open to the reader.
     suspects: bool,
     recalls: bool,
@@ -265,19 +262,18 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<PageQuery>(&uri)?;
-    let (trace, zones, reasons) = state
+    let (trace, zones, why) = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let trace =
                 service::trace_page_in(tx, &uid, (asked.after.as_deref(), EVENTS), Utc::now()).await?;
-            let holds: Vec<Uuid> = trace.events.iter().filter_map(hold_of).collect();
-            let reasons = if holds.is_empty() { Vec::new() } else { label::hold_reasons(tx, &holds).await? };
-            Ok::<_, TraceError>((trace, Zones::read(tx, caller.zone).await?, reasons))
+            let why = Why::read(tx, &trace.events).await?;
+            Ok::<_, TraceError>((trace, Zones::read(tx, caller.zone).await?, why))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let mut codes = Codes::of_trace(&trace);
-    reasons.iter().for_each(|(_, reason)| codes.reason(reason));
+    why.reasons().for_each(|reason| codes.reason(reason));
     let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace")
         .under("/trace", caller.t("trace-search-title"));
     let view = TracePage {
@@ -286,18 +282,13 @@ pub(super) async fn page(
         trace,
         zones,
         may_write: caller.may(&HOLD_PLACE),
-        reasons: reasons.into_iter().map(|(hold, reason)| (hold.to_string(), reason)).collect(),
+        why,
         holds: explore::leads_to(&state, &caller, "/holds"),
         suspects: explore::leads_to(&state, &caller, "/suspects"),
         recalls: explore::leads_to(&state, &caller, "/recalls"),
         as_built: asked.as_built,
     };
     shell.page(&headers, &view)
-}
-
-/// The hold that an event places or ends, as the office writes it.
-fn hold_of(event: &EventView) -> Option<Uuid> {
-    if event.reference_type == "hold" { event.reference.parse().ok() } else { None }
 }
 
 fn direction(text: &str) -> Result<Direction, Problem> {
@@ -372,15 +363,10 @@ pub(super) async fn ends(
 }
 
 impl TracePage<'_> {
-    /// Where it went, if it is at no place of ours.
-    fn gone(&self) -> Option<&Whereabouts> {
-        self.trace.gone()
-    }
-
     /// Whether its quality says anything: what is held, gone or ended is not free to be used.
     fn quality_counts(&self) -> bool {
         let state = &self.trace.state;
-        let kept = !state.holds.is_empty() || self.gone().is_some();
+        let kept = !state.holds.is_empty() || self.trace.gone().is_some();
         say::quality_counts((state.life.as_str(), state.quality.as_str()), kept)
     }
 
@@ -419,8 +405,7 @@ impl TracePage<'_> {
 
     /// Why the hold that an event names was placed.
     fn why(&self, event: &EventView) -> Option<String> {
-        let reason = (event.reference_type == "hold").then(|| self.reasons.get(&event.reference))?;
-        reason.map(|reason| self.words.reason(self.texts, reason))
+        self.why.of(event).map(|reason| self.words.reason(self.texts, reason))
     }
 
     /// How many readings of an event lie outside their limits.

@@ -43,7 +43,7 @@ impl Codes {
         report.backward.sources.iter().for_each(|found| codes.sources(found));
         let nodes = report.backward.nodes.iter().chain(&report.forward.nodes);
         nodes.flat_map(|node| &node.holds).for_each(|reason| codes.reason(reason));
-        report.why.values().for_each(|reason| codes.reason(reason));
+        report.why.reasons().for_each(|reason| codes.reason(reason));
         codes
     }
 
@@ -116,17 +116,23 @@ fn called(all: &Value, lang: Lang) -> Option<&str> {
 pub struct Reasons(Words);
 
 impl Reasons {
-    /// Looks these codes up; a text that is none is said as it is.
+    /// Looks these codes up, where there is any; a text that is none is said as it is.
     ///
     /// # Errors
     /// The database.
-    pub async fn read(tx: &mut platform::db::Tx, codes: &BTreeSet<String>) -> Result<Self, sqlx::Error> {
+    pub async fn read(
+        db: &platform::db::Db,
+        cx: &platform::ctx::Cx,
+        codes: &BTreeSet<String>,
+    ) -> Result<Self, platform::db::DbError> {
         let codes: Vec<String> = codes.iter().filter(|code| !code.is_empty()).cloned().collect();
-        let reasons = match codes.as_slice() {
-            [] => Vec::new(),
-            codes => store::reason_texts(tx, codes).await?,
-        };
-        Ok(Self(Words { reasons: reasons.into_iter().collect(), ..Words::default() }))
+        if codes.is_empty() {
+            return Ok(Self::default());
+        }
+        let reasons =
+            db.tx(cx, async |tx| Ok::<_, platform::db::DbError>(store::reason_texts(tx, &codes).await?));
+        let reasons = reasons.await?.into_iter().collect();
+        Ok(Self(Words { reasons, ..Words::default() }))
     }
 
     /// A reason, as the history of a unit says it.

@@ -113,6 +113,22 @@ fn form(text: &str) -> String {
     text.replace('@', "%40").replace(' ', "+")
 }
 
+/// An administrator, signed in, and the answer to inviting Lakshmi.
+async fn invites(site: &Site) -> (Browser, (StatusCode, HeaderMap, String)) {
+    site.office.active("boss@saif.example", &[ADMIN]).await;
+    let mut boss = site.browser();
+    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
+    let told = boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    (boss, told)
+}
+
+/// Sends the second mail, with a link to this person that is shown to nobody.
+async fn mails_a_link(site: &Site, boss: &mut Browser, person: &str) {
+    let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "by_mail=true").await;
+    assert!(!page.contains("/invitation/") && page.contains("on its way"), "{page}");
+    site.server.wait_for(2).await;
+}
+
 crate::in_every_placement! {
 async fn a_forgotten_password_is_set_anew_by_mail() {
     let site = Site::new().await;
@@ -220,11 +236,7 @@ async fn only_active_people_get_a_link_and_those_of_every_tenant() {
 #[tokio::test]
 async fn an_invitation_goes_by_mail_and_is_shown_to_nobody() {
     let site = Site::new().await;
-    site.office.active("boss@saif.example", &[ADMIN]).await;
-    let mut boss = site.browser();
-    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
-    let (status, _, page) =
-        boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    let (mut boss, (status, _, page)) = invites(&site).await;
     assert!(status == StatusCode::OK && page.contains("on its way to new@saif.example"), "{page}");
     assert!(!page.contains("/invitation/"), "{page}");
     let mail = site.server.wait_for(1).await.pop().unwrap();
@@ -237,26 +249,18 @@ async fn an_invitation_goes_by_mail_and_is_shown_to_nobody() {
     let person = page_of(&mut boss, "Lakshmi").await;
     let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "").await;
     assert!(page.contains("/invitation/"), "{page}");
-    let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "by_mail=true").await;
-    assert!(!page.contains("/invitation/") && page.contains("on its way"), "{page}");
-    site.server.wait_for(2).await;
+    mails_a_link(&site, &mut boss, &person).await;
 }
 
 #[tokio::test]
 async fn links_go_by_the_offices_own_mail_server_where_the_cloud_has_none() {
     let site = Site::with_own().await;
-    site.office.active("boss@saif.example", &[ADMIN]).await;
-    let mut boss = site.browser();
-    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
-    let (status, _, page) =
-        boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    let (mut boss, (status, _, page)) = invites(&site).await;
     assert!(status == StatusCode::OK && page.contains("on its way to new@saif.example"), "{page}");
     assert!(!page.contains("/invitation/"), "{page}");
     assert_eq!(site.server.wait_for(1).await[0].to, ["new@saif.example"]);
     let person = page_of(&mut boss, "Lakshmi").await;
-    let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "by_mail=true").await;
-    assert!(!page.contains("/invitation/") && page.contains("on its way"), "{page}");
-    site.server.wait_for(2).await;
+    mails_a_link(&site, &mut boss, &person).await;
     let (_, _, page) = site.browser().send("POST", "/forgot", &form("email=boss@saif.example")).await;
     assert!(page.contains("and its organisation sends mail"), "{page}");
     assert_eq!(site.server.wait_for(3).await[2].to, ["boss@saif.example"]);
@@ -265,11 +269,7 @@ async fn links_go_by_the_offices_own_mail_server_where_the_cloud_has_none() {
 #[tokio::test]
 async fn where_no_mail_goes_a_link_is_shown_and_none_is_made_for_whoever_forgot() {
     let site = Site::with(false).await;
-    site.office.active("boss@saif.example", &[ADMIN]).await;
-    let mut boss = site.browser();
-    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
-    let (status, _, page) =
-        boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    let (_, (status, _, page)) = invites(&site).await;
     assert!(status == StatusCode::OK && page.contains("/invitation/"), "{page}");
     let (db, secrets) = (&site.office.test.db, Secrets::passing().unwrap());
     links::forgot(db, "boss@saif.example", &secrets, false, site.office.now).await.unwrap();
