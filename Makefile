@@ -32,19 +32,19 @@ lint: setup ## formatting, and clippy with warnings denied
 # fewer features of their libraries, and so everything twice.
 test: setup-tests lint ## every test
 	@$(CARGO) build --workspace --bins --tests --locked
-	@$(CARGO) test --workspace --locked
+	@TMPDIR="$$(deploy/scratch.sh)" $(CARGO) test --workspace --locked
 
 # One after another: what holds for a tenant holds wherever it lives.
 test-placements: setup-tests ## the cloud's tests, with tenants in databases of their own and moved
 	@for placed in own moved-in moved-out; do \
 		echo "tenants: $$placed"; \
-		TRACEWRIGHT_PLACEMENT=$$placed $(CARGO) test --workspace --lib --bins --locked || exit 1; \
+		TMPDIR="$$(deploy/scratch.sh)" TRACEWRIGHT_PLACEMENT=$$placed $(CARGO) test --workspace --lib --bins --locked || exit 1; \
 	done
 
 # In `make test` it is ten. FAULTS_SEED=… repeats another run.
 faults: setup-tests ## kill the cloud and an import 200 times at seeded moments (FAULTS_KILLS=…, FAULTS_SEED=…)
 	@$(CARGO) build --workspace --bins --tests --locked
-	@FAULTS_KILLS=$${FAULTS_KILLS:-200} $(CARGO) test --workspace --locked --test all -- --nocapture kills::
+	@TMPDIR="$$(deploy/scratch.sh)" FAULTS_KILLS=$${FAULTS_KILLS:-200} $(CARGO) test --workspace --locked --test all -- --nocapture kills::
 
 bench: setup ## speed, beside plain alternatives, at a million rows
 	@$(CARGO) build --workspace --bins --release --locked
