@@ -19,6 +19,7 @@ mod row;
 pub mod saving;
 pub mod service;
 pub mod sets;
+mod spelt;
 pub(crate) mod store;
 pub mod window;
 mod worker;

@@ -17,6 +17,7 @@ use super::evaluate::{Part, evaluate};
 use super::first::first;
 use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit, UnitGroup};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
+use super::spelt::spelt;
 use super::store::kept::{self, ScopeRow};
 use super::store::told;
 use super::{saving, sets};
@@ -112,6 +113,7 @@ pub(super) async fn suspects_beside(
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, zone).await?;
+    let node = &spelt(tx, &asked, node).await?;
     let Part { keys, more, since } = first(tx, &asked, node).await?;
     let (mut groups, mut groups_cut) = (Vec::new(), false);
     if start == 0 && !keys.is_empty() {
@@ -294,6 +296,7 @@ pub async fn compare(
     let node = parse(&criteria)?;
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, caller.zone).await?;
+    let node = spelt(tx, &asked, &node).await?;
     let found = evaluate(tx, &asked, &node).await?;
     let tenant = tx.tenant();
     let mut before = kept::members(tx, tenant, id).await?;
