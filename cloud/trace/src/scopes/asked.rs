@@ -29,7 +29,7 @@ impl Patience {
     /// Of the same, for what is told beside an answer.
     pub const BESIDE: Self = Self { each: Duration::from_secs(3), all: Duration::from_secs(5) };
     /// Of the same, for how the codes of a question are spelt.
-    pub const CODES: Self = Self { each: Duration::from_secs(1), all: Duration::from_secs(2) };
+    pub const CODES: Self = Self { each: Duration::from_secs(1), all: Duration::from_secs(4) };
     /// Of somebody who saves, before a job goes on with it.
     pub const SAVING: Self = Self { each: Duration::from_secs(2), all: Duration::from_secs(2) };
     /// Of a job, for which nobody waits.

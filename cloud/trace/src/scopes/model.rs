@@ -59,12 +59,33 @@ pub struct Suspects {
     pub taken_total: Option<usize>,
     /// The first 50 of them.
     pub taken: Vec<Unit>,
+    /// Machines, stations, people, operations, readings, plants and reasons in the conditions
+    /// that no event of a unit at the caller's plants names: nothing fits by them yet.
+    pub hints: Vec<Hint>,
     /// Pass as `after` for the next page; null on the last.
     pub next: Option<String>,
     /// How far this answer reaches.
     pub current_to: CurrentTo,
     /// Plants that may know more.
     pub plants_behind: Vec<PlantBehind>,
+}
+
+/// A name in the conditions that no event has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ScopeHint)]
+pub struct Hint {
+    /// The path of its field, such as `all[0].event.machine`.
+    pub path: String,
+    /// The name.
+    pub value: String,
+}
+
+impl Hint {
+    /// The field.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
 }
 
 /// Units of one item at one plant in one state.

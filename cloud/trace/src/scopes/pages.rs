@@ -23,7 +23,7 @@ use super::builder::{self, Known, suggested, words};
 use super::criteria::Node;
 use super::error::{ScopeError, said};
 use super::form::Form;
-use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit};
+use super::model::{Compared, Hint, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::saving::{self, AtOnce};
 use super::service;
@@ -165,6 +165,12 @@ struct Current<'a> {
 /// A table of units, as markup.
 fn units_html(texts: &Texts, units: &[Unit]) -> String {
     Units { texts, units }.render().unwrap_or_default()
+}
+
+/// A name that no event has, in words.
+fn unknown(texts: &Texts, hint: &Hint) -> String {
+    let field = builder::label(texts, hint.field());
+    texts.with("scope-unknown", &[("field", field.into()), ("value", hint.value.clone().into())])
 }
 
 /// To which moment an answer is current, as markup.

@@ -65,7 +65,7 @@ pub async fn keep(
     // Kept is what was understood: the codes as something is called.
     let understood = async |tx: &mut Tx| {
         let asked = Asked::new(tx, genealogy, zone).await?;
-        spelt(tx, &asked, node).await
+        Ok::<_, ScopeError>(spelt(tx, &asked, node).await?.0)
     };
     let node = &db.tx(cx, understood).await?;
     let tried = db

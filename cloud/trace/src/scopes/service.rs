@@ -113,7 +113,8 @@ pub(super) async fn suspects_beside(
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, zone).await?;
-    let node = &spelt(tx, &asked, node).await?;
+    let (node, hints) = spelt(tx, &asked, node).await?;
+    let node = &node;
     let Part { keys, more, since } = first(tx, &asked, node).await?;
     let (mut groups, mut groups_cut) = (Vec::new(), false);
     if start == 0 && !keys.is_empty() {
@@ -141,6 +142,7 @@ pub(super) async fn suspects_beside(
         units,
         taken_total,
         taken: taken.unwrap_or_default(),
+        hints,
         next,
         current_to,
         plants_behind,
@@ -296,7 +298,7 @@ pub async fn compare(
     let node = parse(&criteria)?;
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, caller.zone).await?;
-    let node = spelt(tx, &asked, &node).await?;
+    let (node, _) = spelt(tx, &asked, &node).await?;
     let found = evaluate(tx, &asked, &node).await?;
     let tenant = tx.tenant();
     let mut before = kept::members(tx, tenant, id).await?;

@@ -1,4 +1,4 @@
-//! Codes of conditions as what is known has them.
+//! Codes of conditions as what is known has them, and names that no event has.
 //!
 //! A code means what is called exactly so; where nothing is, what is called so in capitals, else
 //! in small letters, else whatever differs from it by capitals alone. Whether something is called
@@ -8,9 +8,10 @@ use platform::db::Tx;
 
 use super::asked::{Asked, Patience};
 use super::beside;
-use super::criteria::{Contains, Event, Is, Node, Reading};
+use super::criteria::{Contains, Event, Is, Node, Reading, join};
 use super::error::ScopeError;
 use super::evaluate::lasting;
+use super::model::Hint;
 use super::store::leaf::{self as store, Fits, Measured, State};
 use super::store::{known, newest};
 use crate::explore::store::places;
@@ -32,72 +33,109 @@ enum Named {
     Supplier,
 }
 
+impl Named {
+    /// Whether it is told where no event names it.
+    fn is_told(self) -> bool {
+        !matches!(self, Self::Item | Self::Customer | Self::Document | Self::SupplierLot | Self::Supplier)
+    }
+}
+
 /// A code of a condition.
 struct Code<'a> {
+    /// The path of its field.
+    path: String,
     named: Named,
     text: &'a mut String,
 }
 
-/// The conditions with each code as something is called. What is called so in no way, or cannot
-/// be looked up in time, stays as it was typed.
+/// What is known of a code.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// Something is called this.
+    As(String),
+    /// Nothing is called so, in whatever case.
+    Never,
+    /// To look for it took too long.
+    Unknown,
+}
+
+/// The conditions with each code as something is called, and names that no event has. What is
+/// called so in no way, or cannot be looked up in time, stays as it was typed.
 ///
 /// # Errors
 /// [`ScopeError::TooSlow`] where no time is left for the question itself; the database.
-pub(super) async fn spelt(tx: &mut Tx, asked: &Asked<'_>, node: &Node) -> Result<Node, ScopeError> {
-    let mut node = node.clone();
+pub(super) async fn spelt(
+    tx: &mut Tx,
+    asked: &Asked<'_>,
+    node: &Node,
+) -> Result<(Node, Vec<Hint>), ScopeError> {
+    let (mut node, mut hints) = (node.clone(), Vec::new());
     let mut codes = Vec::new();
-    collect(&mut node, &mut codes);
+    collect(&mut node, "", &mut codes);
     let looking = asked.beside(tx, Patience::CODES).await?;
-    for Code { named, text } in codes {
-        if let Some(code) = look(tx, &looking, named, text).await? {
-            *text = code;
+    for Code { path, named, text } in codes {
+        match look(tx, &looking, named, text).await? {
+            Seen::As(code) => *text = code,
+            Seen::Never if named.is_told() => hints.push(Hint { path, value: text.clone() }),
+            Seen::Never | Seen::Unknown => {}
         }
     }
     asked.limit_time(tx).await?;
-    Ok(node)
+    Ok((node, hints))
 }
 
-/// The codes of a tree.
-fn collect<'a>(node: &'a mut Node, found: &mut Vec<Code<'a>>) {
-    let codes = match node {
-        Node::All(nodes) | Node::Any(nodes) => {
-            for node in nodes {
-                collect(node, found);
-            }
-            return;
-        }
-        Node::Not(node) => return collect(node, found),
+/// The codes of a tree, and where they stand.
+fn collect<'a>(node: &'a mut Node, path: &str, found: &mut Vec<Code<'a>>) {
+    let (leaf, codes) = match node {
+        Node::All(nodes) => return each(nodes, &join(path, "all"), found),
+        Node::Any(nodes) => return each(nodes, &join(path, "any"), found),
+        Node::Not(node) => return collect(node, &join(path, "not"), found),
         Node::Event(event) => {
             let Event { machine, station, operator, operation, plant, reason, document, customer, .. } =
                 &mut **event;
-            vec![
-                (Named::Machine, machine),
-                (Named::Station, station),
-                (Named::Operator, operator),
-                (Named::Operation, operation),
-                (Named::Plant, plant),
-                (Named::Reason, reason),
-                (Named::Document, document),
-                (Named::Customer, customer),
-            ]
+            let codes = vec![
+                ("machine", Named::Machine, machine),
+                ("station", Named::Station, station),
+                ("operator", Named::Operator, operator),
+                ("operation", Named::Operation, operation),
+                ("plant", Named::Plant, plant),
+                ("reason", Named::Reason, reason),
+                ("document", Named::Document, document),
+                ("customer", Named::Customer, customer),
+            ];
+            ("event", codes)
         }
         Node::Reading(reading) => {
             let Reading { name, operation, machine, station, plant, .. } = &mut **reading;
-            vec![
-                (Named::Reading, name),
-                (Named::Operation, operation),
-                (Named::Machine, machine),
-                (Named::Station, station),
-                (Named::Plant, plant),
-            ]
+            let codes = vec![
+                ("name", Named::Reading, name),
+                ("operation", Named::Operation, operation),
+                ("machine", Named::Machine, machine),
+                ("station", Named::Station, station),
+                ("plant", Named::Plant, plant),
+            ];
+            ("reading", codes)
         }
         Node::Contains(Contains { supplier_lot, supplier, .. }) => {
-            vec![(Named::SupplierLot, supplier_lot), (Named::Supplier, supplier)]
+            let codes = vec![
+                ("supplier_lot", Named::SupplierLot, supplier_lot),
+                ("supplier", Named::Supplier, supplier),
+            ];
+            ("contains", codes)
         }
-        Node::Is(Is { item, plant, .. }) => vec![(Named::Item, item), (Named::Plant, plant)],
+        Node::Is(Is { item, plant, .. }) => {
+            ("is", vec![("item", Named::Item, item), ("plant", Named::Plant, plant)])
+        }
     };
-    let said = codes.into_iter().filter(|(_, text)| !text.is_empty());
-    found.extend(said.map(|(named, text)| Code { named, text }));
+    let leaf = join(path, leaf);
+    let said = codes.into_iter().filter(|(_, _, text)| !text.is_empty());
+    found.extend(said.map(|(field, named, text)| Code { path: join(&leaf, field), named, text }));
+}
+
+fn each<'a>(nodes: &'a mut [Node], path: &str, found: &mut Vec<Code<'a>>) {
+    for (index, node) in nodes.iter_mut().enumerate() {
+        collect(node, &format!("{path}[{index}]"), found);
+    }
 }
 
 /// How a code may be written, in the order in which it is tried. Pure.
@@ -118,22 +156,25 @@ fn alike(typed: &str, known: Vec<String>) -> Option<String> {
 }
 
 /// As what something is called that a code means.
-async fn look(
-    tx: &mut Tx,
-    looking: &Asked<'_>,
-    named: Named,
-    typed: &str,
-) -> Result<Option<String>, ScopeError> {
+async fn look(tx: &mut Tx, looking: &Asked<'_>, named: Named, typed: &str) -> Result<Seen, ScopeError> {
+    let mut all = true;
     for way in ways(typed) {
         beside::begin(tx).await?;
         let looked = is_known(tx, looking, named, &way).await;
-        if beside::settled(tx, looked).await? == Some(true) {
-            return Ok(Some(way));
+        match beside::settled(tx, looked).await? {
+            Some(true) => return Ok(Seen::As(way)),
+            Some(false) => {}
+            None => all = false,
         }
     }
     beside::begin(tx).await?;
     let looked = offered(tx, looking, named).await;
-    Ok(beside::settled(tx, looked).await?.and_then(|known| alike(typed, known)))
+    let Some(known) = beside::settled(tx, looked).await? else { return Ok(Seen::Unknown) };
+    Ok(match alike(typed, known) {
+        Some(code) => Seen::As(code),
+        None if all => Seen::Never,
+        None => Seen::Unknown,
+    })
 }
 
 /// What there is to choose from, where that is listed.

@@ -390,7 +390,8 @@ impl Node {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+/// The path of what is called so at a path.
+pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 

@@ -1,6 +1,8 @@
 //! Codes that were typed otherwise than events have them.
 
 use axum::http::StatusCode;
+use platform::ctx::Plants;
+use platform::web::Scope;
 use proto::v1::{Role, Stage};
 use serde_json::{Value, json};
 
@@ -66,5 +68,43 @@ async fn a_machine_that_stands_alone_at_its_station_is_found_in_any_case() {
     )
     .await;
     let web = Web::new(&site).await;
-    assert_eq!(total(&web, json!({ "event": { "machine": "baker" } })).await, 4);
+    let asked = json!({ "criteria": { "event": { "machine": "baker" } } });
+    let (_, told) = web.json("POST", "/api/v1/scopes/preview", asked).await;
+    assert_eq!((&told["total"], &told["hints"]), (&json!(4), &json!([])), "{told}");
+}
+
+#[tokio::test]
+async fn what_no_event_names_is_told_beside_the_answer() {
+    let site = oven().await;
+    let web = Web::new(&site).await;
+    let hints = async |web: &Web, criteria: Value| {
+        let asked = json!({ "criteria": criteria });
+        let (status, told) = web.json("POST", "/api/v1/scopes/preview", asked).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        (told["total"].clone(), told["hints"].clone())
+    };
+    let either = json!({ "any": [{ "event": { "machine": "oven-1" } }, { "event": { "machine": "PLC9" } }] });
+    let hint = json!([{ "path": "any[1].event.machine", "value": "PLC9" }]);
+    assert_eq!(hints(&web, either).await, (json!(2), hint));
+    let all = json!({ "all": [
+        { "event": { "machine": "m", "station": "s", "operator": "o", "operation": "p", "plant": "XYZ", "reason": "r" } },
+        { "not": { "reading": { "name": "n", "outside": true } } },
+    ] });
+    let (total, told) = hints(&web, all).await;
+    let told: Vec<&str> =
+        told.as_array().unwrap().iter().map(|hint| hint["path"].as_str().unwrap()).collect();
+    let fields = ["machine", "station", "operator", "operation", "plant", "reason"];
+    let mut expected: Vec<String> = fields.map(|field| format!("all[0].event.{field}")).to_vec();
+    expected.push("all[1].not.reading.name".to_owned());
+    assert_eq!(total, 0);
+    assert_eq!(told, expected);
+    // At the plants of somebody who sees no more, there is no such machine.
+    let visitor = Web::of(&site.db.db, site.tenant, Scope::Write, Plants::some(["VSK"])).await;
+    let hint = json!([{ "path": "event.machine", "value": "OVEN-1" }]);
+    assert_eq!(hints(&visitor, json!({ "event": { "machine": "OVEN-1" } })).await, (json!(0), hint));
+    let (status, page) = web.get("/suspects?machine=PLC9").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("Machine “PLC9”: no event of yours names it."), "{page}");
+    let (_, page) = web.get("/suspects?machine=oven-1").await;
+    assert!(page.contains("2 units") && !page.contains("no event of yours"), "{page}");
 }
