@@ -74,6 +74,22 @@ fn what_only_chooses_needs_something_that_finds() {
 }
 
 #[test]
+fn a_condition_that_says_nothing_is_refused() {
+    let machine = json!({ "event": { "machine": "M" } });
+    for nothing in
+        [json!({}), json!({ "without_taken": true }), json!({ "machine": " ", "without_taken": true })]
+    {
+        let tree = json!({ "all": [machine, { "event": nothing }] });
+        assert_eq!(wrong(&tree), [("all[1].event".to_owned(), "empty")], "{tree}");
+    }
+    assert!(Node::parse(&json!({ "event": { "machine": "M", "without_taken": true } })).is_ok());
+    // What is wrong is told as that.
+    let noon = json!({ "event": { "from": "noon", "without_taken": true } });
+    assert_eq!(wrong(&noon), [("event.from".to_owned(), "moment")]);
+    assert_eq!(wrong(&json!({ "all": [machine, { "is": {} }] })), [("all[1].is".to_owned(), "empty")]);
+}
+
+#[test]
 fn a_tree_is_bounded() {
     let leaf = json!({ "event": { "machine": "M" } });
     let wide = json!({ "any": vec![leaf.clone(); MOST_NODES] });
