@@ -255,11 +255,7 @@ async fn last_before(
 ) -> Result<Option<DateTime<Utc>>, TraceError> {
     let plants = tx.plants().clone();
     let most = if plants.is_all() && at.is_none() { 1 } else { store::MOST_LOOKED_THROUGH };
-    let mut found = match who {
-        Who::Machine => store::machine_before(tx, code, before, most).await?,
-        Who::Station => store::station_before(tx, code, before, most).await?,
-        Who::Operator => store::operator_before(tx, code, before, most).await?,
-    };
+    let mut found = store::before(tx, (who, code), before, most).await?;
     found.retain(|(plant, _)| plants.has(plant) && at.is_none_or(|at| at == plant));
     Ok(found.first().map(|(_, last)| *last))
 }
@@ -288,11 +284,7 @@ pub async fn passes_in(
         Who::Station | Who::Operator => Vec::new(),
     };
     masters.retain(|(_, _, plant)| plants.has(plant));
-    let mut rows = match who {
-        Who::Machine => store::machine_events(tx, (code, at), (from, to), &after, limit + 1).await?,
-        Who::Station => store::station_events(tx, (code, at), (from, to), &after, limit + 1).await?,
-        Who::Operator => store::operator_events(tx, (code, at), (from, to), &after, limit + 1).await?,
-    };
+    let mut rows = store::events(tx, (who, code, at), (from, to), &after, limit + 1).await?;
     let next = cut(&mut rows, page.limit);
     let passes = tell(tx, rows).await?;
     if passes.is_empty() && masters.is_empty() {
