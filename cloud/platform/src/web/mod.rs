@@ -61,7 +61,7 @@ pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
 pub use path::Path;
 pub use place::{NOT_A_PLACE, moment, parse_place, place};
 pub use problem::{FieldError, Problem};
-pub use query::{form, json, json_or_default, media_type, query, query_of, rows, sent_as};
+pub use query::{form, json, json_of, json_or_default, media_type, query, query_of, rows, sent_as};
 pub use rates::{Rate, RateLimits, Rates};
 pub use request_id::RequestId;
 pub use rights::{Amount, EVERY, Grant, Permission, Rights, grants};
@@ -76,6 +76,7 @@ pub(crate) use signin::{
 pub use state::{AppState, Builder};
 pub use told::kept;
 pub(crate) use told::{Done, status_of};
+pub(crate) use unread::no_object;
 pub use version::{IfMatch, etag, not_modified};
 pub use within::beyond;
 pub use workbook::{TIME, WorkSheet, workbook};
