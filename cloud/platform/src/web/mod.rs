@@ -59,7 +59,7 @@ pub(crate) use multipart::multipart;
 pub use nav::{NavGroup, NavItem, Seen};
 pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
 pub use path::Path;
-pub use place::{NOT_A_PLACE, moment, parse_place, place};
+pub use place::{NOT_A_PLACE, moment, no_place, parse_place, place};
 pub use problem::{FieldError, Problem};
 pub use query::{form, json, json_of, json_or_default, media_type, query, query_of, rows, sent_as};
 pub use rates::{Rate, RateLimits, Rates};

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, query};
+use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, no_place, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -135,6 +135,7 @@ impl From<TraceError> for Problem {
     fn from(error: TraceError) -> Self {
         match error {
             TraceError::Db(error) => error.into(),
+            TraceError::Parameter { field: "after", .. } => no_place(),
             error => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
                 let problem = Self::new(status, error.code(), error.to_string());

@@ -262,6 +262,15 @@ async fn a_hold_is_placed_seen_and_released() {
     let next = members["next"].as_str().unwrap();
     let rest = web.json(&format!("/api/v1/holds/{id}/members?limit=2&after={next}")).await;
     assert_eq!((rest["members"].as_array().unwrap().len(), &rest["next"]), (1, &serde_json::Value::Null));
+    for list in [format!("/api/v1/holds/{id}/members"), "/api/v1/holds".to_owned()] {
+        let (status, told) = web.get(&format!("{list}?after=junk")).await;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(
+            (status, &told["code"], &told["errors"][0]["field"]),
+            (StatusCode::BAD_REQUEST, &"query.parameter".into(), &"after".into()),
+            "{list}"
+        );
+    }
     assert_eq!(web.json(&format!("/api/v1/holds/{id}/acts")).await["acts"], serde_json::json!([]));
     let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a reason is needed");
