@@ -226,6 +226,22 @@ async fn a_hold_is_placed_seen_and_released() {
     let site = story().await;
     let web = Web::new(&site, Scope::Write).await;
     let json = "application/json";
+    // All that is missing is told at once.
+    for (path, fields) in [("/api/v1/holds", vec!["uid", "reason"]), ("/api/v1/holds/preview", vec!["uid"])] {
+        let (status, text) = web.send("POST", path, json, "{}").await;
+        let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let wrong = told["errors"].as_array().unwrap();
+        assert_eq!(
+            (
+                status,
+                &told["code"],
+                wrong.iter().map(|one| one["field"].as_str().unwrap()).collect::<Vec<_>>()
+            ),
+            (StatusCode::UNPROCESSABLE_ENTITY, &"hold.fields".into(), fields),
+            "{path}"
+        );
+        assert_eq!(wrong[0]["detail"], "Say what is to be held: a UID, a lot or a scope.");
+    }
     let wish = format!(r#"{{"uid":"{EXAMPLE}","descendants":true,"reason":"crack"}}"#);
     let (status, text) = web.send("POST", "/api/v1/holds", json, &wish).await;
     assert_eq!(status, StatusCode::CREATED, "{text}");
