@@ -410,6 +410,21 @@ async fn pages_are_served() {
     let (status, page) = web.get("/trace?q=UID-SAIF-KOL-RM-000001-A8").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(page.contains("last two characters"), "{page}");
+    // A link with a mistake in it says which, and the code stands in the box to be mended.
+    for (code, expected, told) in [
+        ("UID-SAIF-KOL-RM-000001-A8", StatusCode::BAD_REQUEST, "last two characters"),
+        (
+            "UID-SAIF-KOL-RM-000002-AE",
+            StatusCode::NOT_FOUND,
+            "Nothing is known of “UID-SAIF-KOL-RM-000002-AE”",
+        ),
+        ("BADUID", StatusCode::NOT_FOUND, "Nothing is known of “BADUID”"),
+    ] {
+        let (status, page) = web.get(&format!("/trace/{code}")).await;
+        assert_eq!(status, expected, "{code}");
+        assert!(page.contains(told) && page.contains("action=\"/trace\""), "{page}");
+        assert!(page.contains(&format!("name=\"q\" value=\"{code}\"")), "{page}");
+    }
 
     for (path, text) in [
         ("/", "Live overview"),
