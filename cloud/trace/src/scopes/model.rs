@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::criteria::conditions;
 use crate::explore::model::{CurrentTo, PlantBehind};
 
 /// What is asked for.
@@ -16,6 +17,7 @@ use crate::explore::model::{CurrentTo, PlantBehind};
 pub struct Ask {
     /// The conditions: a tree of `all`, `any`, `not`, `event`, `reading`, `contains` and
     /// `is`; see the page on suspects.
+    #[serde(deserialize_with = "conditions")]
     pub criteria: Value,
     /// Where the answer before ended: its `next`.
     pub after: Option<String>,
@@ -33,6 +35,7 @@ pub struct Wish {
     #[schema(max_length = 200)]
     pub name: String,
     /// The conditions, as for a preview.
+    #[serde(deserialize_with = "conditions")]
     pub criteria: Value,
 }
 

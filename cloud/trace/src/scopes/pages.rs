@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::api::Asked as PageAsked;
 use super::builder::{self, Known, suggested, words};
-use super::criteria::Node;
+use super::criteria::{Node, conditions_of};
 use super::error::{ScopeError, said};
 use super::form::Form;
 use super::model::{Compared, Hint, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit};
@@ -293,8 +293,7 @@ async fn suspects_page(
     let form = Form::read(&pairs);
     let mut other = None;
     if let Some((_, text)) = pairs.iter().find(|(name, _)| name == "criteria") {
-        let value = serde_json::from_str(text).unwrap_or_default();
-        match service::parse(&value) {
+        match service::parse(&conditions_of(text)) {
             Ok(node) => match Form::of(&node) {
                 Some(rows) => {
                     let rows = Form { after: form.after, ..rows };
@@ -335,8 +334,7 @@ async fn keep(
 ) -> Result<Response, Problem> {
     let cx = service::writing(&caller)?;
     let typed = read_form(sent)?;
-    let value = serde_json::from_str(&typed.criteria).unwrap_or_default();
-    let node = service::parse(&value).map_err(|error| error.problem(&caller))?;
+    let node = service::parse(&conditions_of(&typed.criteria)).map_err(|error| error.problem(&caller))?;
     let wish = (typed.name.as_str(), &node);
     let kept = saving::keep(&state.db, (&cx, caller.zone), &genealogy, wish, AtOnce::USUAL).await;
     match kept {

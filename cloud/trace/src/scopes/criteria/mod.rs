@@ -26,8 +26,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 mod read;
+mod shallow;
 
 pub use read::moment;
+pub(super) use shallow::{conditions, conditions_of};
 
 /// Most levels of a tree.
 pub const MOST_DEEP: usize = 6;
