@@ -57,7 +57,7 @@ pub fn paired(a: &[Label], b: &[Label]) -> (Vec<Pair>, usize) {
     let mut taken: HashSet<&str> = HashSet::new();
     let by_lot = |label: &Label| (!label.part.supplier_lot.is_empty()).then(|| label.part.clone());
     let by_item = |label: &Label| Some(Part { item: label.part.item.clone(), ..Part::default() });
-    let ways: [&dyn Fn(&Label) -> Option<Part>; 2] = [&by_lot, &by_item];
+    let ways: [fn(&Label) -> Option<Part>; 2] = [by_lot, by_item];
     for way in ways {
         let mut waiting: BTreeMap<Part, VecDeque<&Label>> = BTreeMap::new();
         for &label in
