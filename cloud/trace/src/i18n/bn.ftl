@@ -34,6 +34,7 @@ trace-more = আরও দেখান
 trace-what = এটি কী
 trace-where = এটি কোথায়
 trace-item = পণ্য
+trace-item-name = পণ্যের নাম
 trace-lot = সরবরাহকারীর লট
 trace-supplier = সরবরাহকারী
 trace-expires = মেয়াদ শেষ

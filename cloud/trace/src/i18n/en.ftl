@@ -37,6 +37,7 @@ trace-more = Show more
 trace-what = What it is
 trace-where = Where it is
 trace-item = Item
+trace-item-name = Item name
 trace-lot = Supplier lot
 trace-supplier = Supplier
 trace-expires = Expires

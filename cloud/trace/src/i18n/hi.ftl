@@ -37,6 +37,7 @@ trace-more = और दिखाएँ
 trace-what = यह क्या है
 trace-where = यह कहाँ है
 trace-item = वस्तु
+trace-item-name = वस्तु का नाम
 trace-lot = आपूर्तिकर्ता लॉट
 trace-supplier = आपूर्तिकर्ता
 trace-expires = समाप्ति

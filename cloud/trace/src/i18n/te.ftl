@@ -37,6 +37,7 @@ trace-more = మరిన్ని చూపు
 trace-what = ఇది ఏమిటి
 trace-where = ఇది ఎక్కడ ఉంది
 trace-item = వస్తువు
+trace-item-name = వస్తువు పేరు
 trace-lot = సరఫరాదారు లాట్
 trace-supplier = సరఫరాదారు
 trace-expires = గడువు

@@ -13,6 +13,7 @@ use super::error::RecallError;
 use super::model::{Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Pile, Recall, Released, Response, Unit};
 use super::read::{self, Effectiveness, View};
 use super::service;
+use crate::pages::items::Items;
 use crate::pages::who::Names;
 use crate::paper::{self, MOST_ROWS};
 
@@ -41,6 +42,8 @@ pub(super) struct Told {
     pub letters: Vec<Letter>,
     pub responses: Vec<Response>,
     pub units: Vec<Unit>,
+    /// What the items of the units are called.
+    pub items: Items,
     pub effect: Effectiveness,
     pub history: Vec<(DateTime<Utc>, String, String)>,
 }
@@ -246,7 +249,7 @@ pub(super) fn data(
             let counted = if unit.packs { t("counts-contents") } else { String::new() };
             vec![
                 unit.uid.clone(),
-                unit.item.clone(),
+                told.items.say(texts, &unit.item, ""),
                 measured(texts, &unit.quantity, &unit.unit),
                 name(texts, "place", &unit.place),
                 [&unit.plant, &unit.consignee]
@@ -370,6 +373,7 @@ pub async fn report(
             letters: read::letters(tx, recall).await?,
             responses: answers(tx, recall).await?,
             units: read::units(tx, recall, "", None, None, MOST_ROWS).await?.units,
+            items: Items::default(),
             effect: read::effectiveness(tx, recall).await?,
             history: read::history(tx, recall).await?,
             view,
@@ -379,6 +383,8 @@ pub async fn report(
     let actors = told.history.iter().map(|(_, _, who)| who.as_str()).chain([told.owner.as_str()]);
     let actors = actors.chain(told.view.released.iter().map(|one| one.released_by.as_str()));
     let names = Names::read(state, caller, actors).await?;
+    let codes = told.units.iter().map(|unit| unit.item.as_str());
+    told.items = Items::read(&state.db, &caller.cx, codes).await?;
     told.owner = names.of(&told.owner).to_owned();
     for (_, _, who) in &mut told.history {
         *who = names.of(who).to_owned();

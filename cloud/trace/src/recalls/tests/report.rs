@@ -15,6 +15,7 @@ pub(super) async fn told(site: &Site, id: Uuid) -> report::Told {
             letters: read::letters(tx, id).await?,
             responses: read::responses(tx, id, None, 100).await?.responses,
             units: read::units(tx, id, "", None, None, 100).await?.units,
+            items: crate::pages::items::Items::default(),
             effect: read::effectiveness(tx, id).await?,
             history: read::history(tx, id).await?,
         })
@@ -39,14 +40,21 @@ async fn the_report_says_what_why_where_who_and_how_much() {
         .unwrap();
     let mut told = told(&site, id).await;
     told.view.recall.plants_behind = Some(vec!["VSK".into()]);
+    let telugu = platform::i18n::Names::from(serde_json::json!({ "te": "బోల్టు" }));
+    told.items = [("BOLT".to_owned(), "Hex bolt".to_owned(), telugu)].into_iter().collect();
     let all = Arc::new(I18n::new().with_all(crate::recalls::TEXTS));
-    for (lang, words) in [
-        (Lang::En, ["Recall report RCL-2025-0001", "With a customer", "Accounted for", "Signatures"]),
-        (Lang::Te, ["రీకాల్ నివేదిక RCL-2025-0001", "కస్టమర్ దగ్గర", "లెక్క దొరికింది", "సంతకాలు"]),
+    for (lang, bolt_is, words) in [
+        (
+            Lang::En,
+            "BOLT Hex bolt",
+            ["Recall report RCL-2025-0001", "With a customer", "Accounted for", "Signatures"],
+        ),
+        (Lang::Te, "BOLT బోల్టు", ["రీకాల్ నివేదిక RCL-2025-0001", "కస్టమర్ దగ్గర", "లెక్క దొరికింది", "సంతకాలు"]),
     ] {
         let texts = Texts::new(all.clone(), lang);
         let behind = texts.t1("recalls-behind", "plants", "VSK");
         let data = report::data(&told, &texts, chrono_tz::Asia::Kolkata, "SAIF", now());
+        assert!(data["sections"].to_string().contains(bolt_is), "{lang:?}: {data}");
         let pages = print::text(crate::paper::TEMPLATE, &data).unwrap();
         // Words are set apart by where lines break, not by what they say.
         let plain = |text: &str| text.split_whitespace().collect::<String>();
