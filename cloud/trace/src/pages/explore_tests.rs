@@ -529,6 +529,22 @@ async fn items_are_called_as_their_master_says_to_the_reader() {
     assert!(sheets[4].rows.iter().any(|row| row[column] == "मोटर"), "{:?}", sheets[4].rows);
 }
 
+#[tokio::test]
+async fn the_signs_of_a_history_are_explained() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let (_, page) = web.get(&format!("/trace/{}", motor(1))).await;
+    assert!(page.contains("<summary>What the signs mean</summary>"), "{page}");
+    for sign in ["→", "←", "◆", "<s>Stage</s>"] {
+        assert!(page.contains(&format!("<dt>{sign}</dt><dd>")), "{sign}: {page}");
+    }
+    // Who hears the page hears what the arrow of the assembly says, on the live page as well.
+    let (_, live) = web.get("/").await;
+    for heard in [&page, &live] {
+        assert!(heard.contains("(put in, loaded, sent or begun)</span>"), "{heard}");
+    }
+}
+
 /// Keeps a document for people to look at, beside the screenshots.
 fn keep(name: &str, bytes: &[u8]) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
