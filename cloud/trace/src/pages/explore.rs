@@ -349,6 +349,7 @@ impl ComparePage<'_> {
     fn name(&self, kind: &str, fact: &Fact) -> String {
         match kind {
             "unit" => self.texts.t(&format!("trace-compare-{}", fact.name)),
+            "parts" => self.words.item(self.texts, &fact.name),
             _ => {
                 let name = self.texts.or(&format!("trace-stage-{}", fact.name), &fact.name);
                 if fact.of.is_empty() {
@@ -364,6 +365,9 @@ impl ComparePage<'_> {
     fn said(&self, kind: &str, fact: &Fact, said: &Said) -> String {
         let t = self.texts;
         match (kind, fact.name.as_str()) {
+            ("unit", "item") => self.words.item(t, &said.text),
+            ("unit", "hold") => self.words.reason(t, &said.text),
+            ("operators", _) => self.words.person(&said.text).to_owned(),
             ("unit", "life" | "quality" | "custody") => say::name(t, &fact.name, &said.text),
             ("inspections", _) => say::name(t, "outcome", &said.text),
             ("parts", _) if said.text.is_empty() => t.t("trace-compare-no-lot"),
@@ -410,7 +414,8 @@ pub(super) async fn compared(
         }
         None => (None, None),
     };
-    let words = Words::read(&state, &caller, &Codes::default()).await?;
+    let codes = found.as_ref().map(|found| Codes::of_comparison(&found.comparison)).unwrap_or_default();
+    let words = Words::read(&state, &caller, &codes).await?;
     let view = ComparePage { texts: &caller.texts, zones, words, a: &asked.a, b: &asked.b, error, found };
     Shell::new(&state, &caller, caller.t("trace-compare-title"), "/trace")
         .under("/trace", caller.t("trace-search-title"))

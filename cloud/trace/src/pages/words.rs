@@ -12,6 +12,7 @@ use super::items::Items;
 use super::say::usual_unit;
 use super::store;
 use super::who::Names;
+use crate::explore::compare::Comparison;
 use crate::explore::model::{Destinations, EventView, Sources, Trace};
 use crate::explore::places::{OrderView, Pass};
 use crate::explore::report::Report;
@@ -59,6 +60,28 @@ impl Codes {
         let mut codes = Self::default();
         passes.iter().for_each(|pass| codes.person(&pass.operator));
         passes.iter().flat_map(|pass| &pass.units).for_each(|unit| codes.item(&unit.item));
+        codes
+    }
+
+    /// Those of two units compared.
+    pub fn of_comparison(found: &Comparison) -> Self {
+        let mut codes = Self::default();
+        for section in &found.sections {
+            for fact in &section.facts {
+                fact.part.iter().for_each(|part| codes.item(&part.item));
+                if section.kind == "parts" {
+                    codes.item(&fact.name);
+                }
+                for said in fact.a.iter().chain(&fact.b) {
+                    match (section.kind, fact.name.as_str()) {
+                        ("unit", "item") => codes.item(&said.text),
+                        ("unit", "hold") => codes.reason(&said.text),
+                        ("operators", _) => codes.person(&said.text),
+                        _ => {}
+                    }
+                }
+            }
+        }
         codes
     }
 
