@@ -72,6 +72,23 @@ impl Web {
         self.send("GET", path, "", "").await
     }
 
+    /// A page for a reader of another language.
+    pub(super) async fn get_in(&self, lang: Lang, path: &str) -> String {
+        let request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::ACCEPT, "text/html")
+            .header(header::COOKIE, format!("twl={}", lang.code()))
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
+        let page = String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(status, StatusCode::OK, "{path}: {page}");
+        page
+    }
+
     pub(super) async fn json(&self, path: &str) -> serde_json::Value {
         let (status, text) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {text}");

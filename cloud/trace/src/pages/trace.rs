@@ -12,6 +12,7 @@ use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use serde::Deserialize;
 
 use super::explore;
+use super::items::Items;
 use super::say::{self, Zones, encoded};
 use super::words::{Codes, Words};
 use crate::explore::error::TraceError;
@@ -57,6 +58,7 @@ struct SearchPage<'a> {
     elsewhere: Vec<Group>,
     next: Option<String>,
     zones: Zones,
+    items: Items,
 }
 
 impl<'a> SearchPage<'a> {
@@ -70,6 +72,7 @@ impl<'a> SearchPage<'a> {
             elsewhere: Vec::new(),
             next: None,
             zones: Zones::default(),
+            items: Items::default(),
         }
     }
 }
@@ -96,6 +99,7 @@ struct TracePage<'a> {
 struct Tree<'a> {
     texts: &'a Texts,
     walk: Walk,
+    items: Items,
     as_built: bool,
     /// UIDs that were opened on the way here, the one of this branch as the last.
     opened: Vec<String>,
@@ -168,6 +172,8 @@ pub(super) async fn search(
                     .next
                     .as_ref()
                     .map(|next| format!("/trace?q={}&after={}", encoded(&asked.q), encoded(next)));
+                let codes = found.hits.iter().map(|hit| hit.item.as_str());
+                view.items = Items::read(&state.db, &cx, codes).await?;
                 view.found = Some(found);
                 view.zones = state
                     .db
@@ -380,7 +386,8 @@ pub(super) async fn tree(
     let via = asked.via.split(',').filter_map(|uid| uid.parse::<uid::Uid>().ok());
     let mut opened: Vec<String> = via.take(MOST_OPENED).map(|uid| uid.to_string()).collect();
     opened.push(walk.uid.clone());
-    Ok(Html(Tree { texts: &caller.texts, walk, as_built: asked.as_built, opened }.render()?))
+    let items = Items::read(&state.db, &caller.cx, walk.nodes.iter().map(|node| node.item.as_str())).await?;
+    Ok(Html(Tree { texts: &caller.texts, walk, items, as_built: asked.as_built, opened }.render()?))
 }
 
 /// `GET /trace/{uid}/ends/{direction}`: where the whole walk ends.
@@ -403,6 +410,7 @@ pub(super) async fn ends(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let mut codes = Codes::default();
     walk.sources.iter().for_each(|found| codes.sources(found));
+    walk.destinations.iter().for_each(|found| codes.destinations(found));
     let words = Words::read(&state, &caller, &codes).await?;
     let (sources, destinations) = (walk.sources, walk.destinations);
     let view = Ends { texts: &caller.texts, zones, words, sources, destinations };

@@ -31,6 +31,10 @@ mod rack_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use builder::in_words;
+#[cfg(test)]
+pub(crate) use pages::TEXTS;
+
 use platform::web::Module;
 
 use crate::genealogy::Genealogy;
