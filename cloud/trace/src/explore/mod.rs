@@ -14,6 +14,7 @@ pub mod holding;
 pub mod model;
 pub mod names;
 pub mod order;
+pub(crate) mod outer;
 pub mod picture;
 pub mod places;
 pub mod report;
