@@ -57,6 +57,23 @@ pub struct Spot {
     pub location: String,
 }
 
+impl Spot {
+    /// Where a unit says itself that it is, for a reader of some plants.
+    #[must_use]
+    pub fn own(custody: &'static str, (plant, location): (String, String), plants: &Plants) -> Self {
+        let location = if plants.has(&plant) { location } else { String::new() };
+        Self { inside_of: None, custody, plant, location }
+    }
+}
+
+impl Default for Spot {
+    /// Of a unit of which nothing is known.
+    fn default() -> Self {
+        let (plant, location) = (String::new(), String::new());
+        Self { inside_of: None, custody: Custody::Location.name(), plant, location }
+    }
+}
+
 /// Where a unit is, for a reader of some plants; `rows` are those of [`with_parents`]. Pure.
 #[must_use]
 pub fn spot(rows: &HashMap<i64, Registered>, key: i64, plants: &Plants) -> Option<Spot> {
@@ -64,10 +81,7 @@ pub fn spot(rows: &HashMap<i64, Registered>, key: i64, plants: &Plants) -> Optio
     let outer = outermost(rows, row);
     // Of what it is in nothing may be known but its label.
     let inside_of = if outer.key == key { row.parent_key } else { Some(outer.key) };
-    Some(Spot {
-        inside_of,
-        custody: Custody::from_number(outer.custody).unwrap_or(Custody::Location).name(),
-        plant: outer.plant.clone(),
-        location: if plants.has(&outer.plant) { outer.location.clone() } else { String::new() },
-    })
+    let custody = Custody::from_number(outer.custody).unwrap_or(Custody::Location).name();
+    let place = (outer.plant.clone(), outer.location.clone());
+    Some(Spot { inside_of, ..Spot::own(custody, place, plants) })
 }

@@ -96,14 +96,16 @@ pub struct Unit {
     pub item: String,
     /// The item's name; empty when not known.
     pub name: String,
-    /// Plant where it is, or was last.
+    /// Plant where it is, or was last, with the outermost thing around it.
     pub plant: String,
     /// Life state.
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Who has it, by the outermost thing around it; `parent` only where of that nothing is known.
     pub custody: &'static str,
+    /// The outermost label that it is in; null where it is in nothing.
+    pub inside_of: Option<String>,
     /// What is left on it.
     pub quantity: Option<Decimal>,
     /// Base unit.

@@ -16,11 +16,12 @@ use super::leads::{customer, told};
 use super::model::{Customer, Document, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 use super::when;
 use crate::explore::error::TraceError;
+use crate::explore::outer::Spot;
 use crate::explore::service::{self, fresh, own_code, uid_text};
 use crate::explore::store::label::{self, Place};
 use crate::explore::store::places::{self as store, PassRow};
 use crate::explore::store::{corrections, scope as scope_store};
-use crate::explore::{history, names, scope};
+use crate::explore::{history, names, outer, scope};
 use crate::holds::deliveries;
 use crate::projection::state::{Custody, Life, Quality};
 use crate::scopes::store::told::zones;
@@ -193,21 +194,24 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
     let next = rows.last().filter(|_| more).map(|row| row.key.to_string());
     let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
     let seen = scope::seen(tx, &keys).await?;
+    let around = outer::with_parents(tx, &keys).await?;
     let units = rows
         .into_iter()
         .filter(|row| seen.contains(&row.key))
         .map(|row| {
-            let here = plants.has(&row.plant);
             let (life, quality, custody) = states(row.life, row.quality, row.custody);
+            let spot = outer::spot(&around, row.key, &plants);
+            let spot = spot.unwrap_or_else(|| Spot::own(custody, (row.plant, row.location), &plants));
             LotUnit {
                 uid: uid_text(own, row.key),
                 quantity: row.quantity.map(|quantity| quantity.normalize()),
                 unit: row.unit,
                 life,
                 quality,
-                custody,
-                plant: row.plant,
-                location: if here { row.location } else { String::new() },
+                custody: spot.custody,
+                plant: spot.plant,
+                location: spot.location,
+                inside_of: spot.inside_of.map(|key| uid_text(own, key)),
             }
         })
         .collect();
