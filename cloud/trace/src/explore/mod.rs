@@ -35,6 +35,8 @@ pub mod why;
 #[cfg(test)]
 mod ends_tests;
 #[cfg(test)]
+mod outer_tests;
+#[cfg(test)]
 pub(crate) mod plan_tests;
 #[cfg(test)]
 mod taken_tests;
