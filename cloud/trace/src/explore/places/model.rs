@@ -44,7 +44,7 @@ pub struct LotPage {
     pub plants_behind: Vec<PlantBehind>,
 }
 
-/// Labels of a lot at one plant and in one state.
+/// Labels of a lot at one plant and in one state, by the outermost thing around each.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct LotPile {
     /// Plant.
