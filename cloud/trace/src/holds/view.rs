@@ -37,7 +37,7 @@ pub struct HeldStates {
     pub life: &'static str,
     /// Their quality.
     pub quality: &'static str,
-    /// Who has them.
+    /// Who has them: `parent` of what is in another, wherever that is.
     pub custody: &'static str,
     /// How many.
     pub units: i64,

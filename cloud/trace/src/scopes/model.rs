@@ -80,7 +80,7 @@ pub struct UnitGroup {
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Custody state of the units themselves: `parent` of what is in another, wherever that is.
     pub custody: &'static str,
     /// How many.
     pub units: i64,
