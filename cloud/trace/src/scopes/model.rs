@@ -104,7 +104,7 @@ pub struct UnitGroup {
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Custody state of the units themselves: `parent` of what is in another, wherever that is.
     pub custody: &'static str,
     /// How many.
     pub units: i64,
@@ -120,14 +120,16 @@ pub struct Unit {
     pub item: String,
     /// The item's name; empty when not known.
     pub name: String,
-    /// Plant where it is, or was last.
+    /// Plant where it is, or was last, with the outermost thing around it.
     pub plant: String,
     /// Life state.
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Who has it, by the outermost thing around it; `parent` only where of that nothing is known.
     pub custody: &'static str,
+    /// The outermost label that it is in; null where it is in nothing.
+    pub inside_of: Option<String>,
     /// What is left on it.
     pub quantity: Option<Decimal>,
     /// Base unit.

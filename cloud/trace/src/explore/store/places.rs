@@ -72,38 +72,6 @@ pub async fn lot_units(tx: &mut Tx, lot: Uuid, after: i64, limit: i64) -> Result
     .await
 }
 
-/// Labels of a lot by where they are and in which state.
-#[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
-pub struct LotPile {
-    pub plant: String,
-    pub life: i16,
-    pub quality: i16,
-    pub custody: i16,
-    pub unit: String,
-    pub labels: i64,
-    pub quantity: Decimal,
-}
-
-/// The piles of a lot's first [`MOST_IN_PILES`] labels.
-pub async fn lot_piles(tx: &mut Tx, lot: Uuid) -> Result<Vec<LotPile>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        LotPile,
-        r#"select u.plant as "plant!", u.life as "life!", u.quality as "quality!", u.custody as "custody!",
-                  u.unit as "unit!", count(*) as "labels!", sum(coalesce(u.quantity, 1)) as "quantity!"
-           from (select plant, life, quality, custody, unit, quantity from uid_registry
-                 where tenant_id = $1 and lot_id = $2 order by key limit $3) u
-           group by u.plant, u.life, u.quality, u.custody, u.unit
-           order by u.plant, u.life, u.quality, u.custody, u.unit"#,
-        tenant,
-        lot,
-        MOST_IN_PILES,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
 /// Of which types a document with this number is: orders, and what events name.
 pub async fn document_types(tx: &mut Tx, numbers: &[String]) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
