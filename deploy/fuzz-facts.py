@@ -136,6 +136,7 @@ def found(api, units, bags):
         ("/api/v1/trace/document/", "type"): ["po", "challan", "prodorder"],
         ("/api/v1/trace/document/", "number"): ["PO-OLD-1", "DC-OLD-0", "WO-OLD-1"],
         ("/api/v1/trace/machine/", "code"): ["OVEN-1"],
+        ("/api/v1/trace/station/", "code"): ["OVEN1"],
         ("/api/v1/trace/operator/", "code"): ["op-7"],
         ("/api/v1/proofs/history/", "uid"): units[:2],
         ("/api/v1/proofs/inclusion/", "event"): events[:AT_MOST],

@@ -16,7 +16,7 @@ use crate::config::Language;
 mod tests;
 
 /// Keys of the agent itself, beside those of the rules.
-pub const AGENT: [&str; 31] = [
+pub const AGENT: [&str; 34] = [
     "clock.jump",
     "engine.failed",
     "engine.mint-blocked",
@@ -42,6 +42,9 @@ pub const AGENT: [&str; 31] = [
     "not-taken.full",
     "not-taken.holds",
     "not-taken.stopping",
+    "page.missing",
+    "page.no-station",
+    "page.stations",
     "mint.behind-mark",
     "mint.blocked",
     "mint.low",

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) use buttons::all_reasons;
 
 use super::prints::{Board, of_job};
+use crate::config::Language;
 use crate::engine::{Handle, PrintJob, PrintState, PrintUpdate};
 use crate::inputs::{Answer, Intake, IntakeError, MachineInput, ScanInput};
 use crate::labels::fonts::Fonts;
@@ -122,5 +123,9 @@ impl Backend for Face {
 
     fn texts(&self) -> Arc<str> {
         self.texts.clone()
+    }
+
+    fn languages(&self) -> Vec<Language> {
+        self.engine.plant().languages.clone()
     }
 }

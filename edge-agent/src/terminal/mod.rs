@@ -36,7 +36,9 @@ pub use view::{
     Button, Entry, Lamp, LastAnswer, LastLabel, PrintQuestion, PrinterLamp, ScanLine, TerminalView,
 };
 
+use crate::config::Language;
 use crate::inputs::{Intake, IntakeError, MAX_INPUT_ID, MAX_SCAN_TEXT, ScanInput};
+use crate::messages::Fluent;
 
 /// Largest request body, in bytes: a scan with room for its JSON.
 const MAX_BODY: usize = 2 * MAX_SCAN_TEXT + 1024;
@@ -55,6 +57,8 @@ pub trait Backend: Intake {
     fn label<'a>(&'a self, station: &'a str, uid: &'a str) -> BoxFuture<'a, Option<String>>;
     /// All texts of the page, by language and key, as JSON.
     fn texts(&self) -> Arc<str>;
+    /// The languages of the plant, its first one first.
+    fn languages(&self) -> Vec<Language>;
 }
 
 type Shared = State<Arc<dyn Backend>>;
@@ -71,6 +75,7 @@ pub fn router(backend: Arc<dyn Backend>) -> Router {
         .route("/s/{station}/scan", post(scan))
         .route("/s/{station}/printed", post(printed))
         .route("/s/{station}/label/{uid}", get(label))
+        .fallback(nothing)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(backend)
 }
@@ -153,17 +158,25 @@ async fn index(State(backend): Shared) -> Response {
     for (code, name) in backend.stations() {
         list.push_str(&format!("<li><a href=\"/s/{0}\">{0}</a> {1}</li>", escape(&code), escape(&name)));
     }
-    secured(Html(format!(
+    secured(plain(&format!("<ul class=\"list\">{list}</ul>")))
+}
+
+/// A page without scripts.
+fn plain(content: &str) -> Html<String> {
+    Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><title>Tracewright</title>\
          <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/assets/terminal.css\">\
-         <main><h1>Tracewright</h1><ul class=\"list\">{list}</ul></main></html>"
-    )))
+         <main><h1>Tracewright</h1>{content}</main></html>"
+    ))
 }
 
-async fn page(State(backend): Shared, Path(station): Path<String>) -> Response {
+async fn page(State(backend): Shared, headers: HeaderMap, Path(station): Path<String>) -> Response {
     if backend.watch(&station).is_none() {
-        return no_station(&station);
+        return match is_read(&headers) {
+            true => missing(&backend.languages(), Some(&station)),
+            false => no_station(&station),
+        };
     }
     let html = include_str!("assets/terminal.html").replace("{station}", &escape(&station));
     secured(Html(html))
@@ -276,6 +289,40 @@ async fn label(State(backend): Shared, Path((station, name)): Path<(String, Stri
     }
 }
 
+/// Whatever has no page here.
+async fn nothing(State(backend): Shared, headers: HeaderMap) -> Response {
+    match is_read(&headers) {
+        true => missing(&backend.languages(), None),
+        false => problem(StatusCode::NOT_FOUND, "there is no such page; the list of stations is at /"),
+    }
+}
+
+/// Whether a person reads the answer: browsers ask for pages so, and programs do not.
+fn is_read(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/html"))
+}
+
+/// The page that says that there is none, in each language of the plant, and leads to the list.
+fn missing(languages: &[Language], station: Option<&str>) -> Response {
+    let mut content = String::new();
+    for language in languages.iter().map(|language| language.code()) {
+        let said = match station {
+            Some(station) => {
+                Fluent::say(language, "page.no-station", &[("station".to_owned(), station.to_owned())])
+            }
+            None => Fluent::say(language, "page.missing", &[]),
+        };
+        let list = Fluent::say(language, "page.stations", &[]);
+        content.push_str(&format!(
+            "<p lang=\"{language}\">{} <a href=\"/\">{}</a></p>",
+            escape(&said),
+            escape(&list)
+        ));
+    }
+    secured((StatusCode::NOT_FOUND, plain(&content)))
+}
+
 /// A header that another site's page cannot send without asking first, which
 /// this server never allows.
 fn from_page(headers: &HeaderMap) -> bool {
@@ -304,7 +351,84 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt;
+
     use super::*;
+    use crate::inputs::{Answer, MachineInput};
+
+    /// A plant with one station that has a page.
+    struct One;
+
+    impl Intake for One {
+        fn scan(&self, _: ScanInput) -> BoxFuture<'_, Result<Answer, IntakeError>> {
+            Box::pin(std::future::ready(Err(IntakeError::Stopping)))
+        }
+
+        fn machine(&self, _: MachineInput) -> BoxFuture<'_, Result<(), IntakeError>> {
+            Box::pin(std::future::ready(Err(IntakeError::Stopping)))
+        }
+    }
+
+    impl Backend for One {
+        fn stations(&self) -> Vec<(String, String)> {
+            vec![("DOCK1".to_owned(), "Dock".to_owned())]
+        }
+
+        fn watch(&self, station: &str) -> Option<watch::Receiver<Arc<TerminalView>>> {
+            (station == "DOCK1").then(|| watch::channel(Arc::default()).1)
+        }
+
+        fn printed(&self, _: &str, _: &str, _: bool) {}
+
+        fn label<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Option<String>> {
+            Box::pin(std::future::ready(None))
+        }
+
+        fn texts(&self) -> Arc<str> {
+            "{}".into()
+        }
+
+        fn languages(&self) -> Vec<Language> {
+            vec![Language::Bn, Language::En]
+        }
+    }
+
+    async fn get_as(path: &str, accept: &str) -> (StatusCode, String, String) {
+        let request = Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
+        let response = router(Arc::new(One)).oneshot(request).await.unwrap();
+        let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 1_000_000).await.unwrap();
+        (status, kind, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_address_without_a_page_is_told_to_people_in_words_and_to_programs_as_json() {
+        let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+        let (status, kind, page) = get_as("/s/NO%3CSUCH", browser).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::NOT_FOUND, "text/html; charset=utf-8"));
+        for part in
+            ["Station NO&lt;SUCH has no page here.", "lang=\"bn\"", "স্টেশন NO&lt;SUCH", "<a href=\"/\">"]
+        {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("lang=\"te\""), "not a language of this plant: {page}");
+        let (status, _, page) = get_as("/nothing", browser).await;
+        assert!(status == StatusCode::NOT_FOUND && page.contains("There is no such page here."), "{page}");
+        for path in ["/s/NOSUCH", "/s/NOSUCH/events", "/nothing"] {
+            let (status, kind, told) = get_as(path, "*/*").await;
+            assert_eq!(
+                (status, kind.as_str()),
+                (StatusCode::NOT_FOUND, "application/problem+json"),
+                "{path}"
+            );
+            assert!(told.contains("is at /"), "{told}");
+        }
+        assert_eq!(get_as("/s/DOCK1", browser).await.0, StatusCode::OK);
+        assert!(get_as("/", browser).await.2.contains("/s/DOCK1"));
+    }
 
     #[test]
     fn the_time_of_a_scan_is_believed_within_reason() {

@@ -58,7 +58,7 @@ fn write(cli: &Cli) -> anyhow::Result<()> {
     writeln!(
         rows,
         "uid,stage,action,occurred_at,item,quantity,unit,inputs,supplier,supplier_lot,location,machine,operator,\
-         operation,readings,reference_type,reference_number"
+         operation,readings,reference_type,reference_number,station"
     )?;
     for n in 0..cli.units {
         let (bag, unit) = (labels.uid("RM", n)?, labels.uid("FG", n)?);
@@ -66,18 +66,18 @@ fn write(cli: &Cli) -> anyhow::Result<()> {
         let warm = rng.random_range(178..193);
         writeln!(
             rows,
-            "{bag},GRN,,2024-01-{day:02}T10:30:00+05:30,RM-STEEL-COIL,25.5,kg,,TISCO,HEAT-{heat},RACK-1,,,,,po,PO-OLD-1"
+            "{bag},GRN,,2024-01-{day:02}T10:30:00+05:30,RM-STEEL-COIL,25.5,kg,,TISCO,HEAT-{heat},RACK-1,,,,,po,PO-OLD-1,"
         )?;
         writeln!(
             rows,
             "{unit},TRANSFORMATION,,2024-02-{day:02}T10:30:00+05:30,FG-ACTUATOR,,,{bag}=1.5 kg,,,,OVEN-1,op-7,CURE,\
-             temperature={warm}.5 C [170..190],prodorder,WO-OLD-1"
+             temperature={warm}.5 C [170..190],prodorder,WO-OLD-1,OVEN1"
         )?;
         if n % 3 == 0 {
             let challan = n / 9;
             writeln!(
                 rows,
-                "{unit},DISPATCH,add,2024-03-{day:02}T10:30:00+05:30,,,,,,,,,,,,challan,DC-OLD-{challan}"
+                "{unit},DISPATCH,add,2024-03-{day:02}T10:30:00+05:30,,,,,,,,,,,,challan,DC-OLD-{challan},"
             )?;
         }
         writeln!(uids, "{unit}\n{bag}")?;
@@ -85,7 +85,7 @@ fn write(cli: &Cli) -> anyhow::Result<()> {
     // What is put away and was never received is told as an exception.
     for n in 0..3 {
         let stray = labels.uid("RM", 1_000_000 + n)?;
-        writeln!(rows, "{stray},STORAGE,,2024-03-01T10:30:00+05:30,,,,,,,RACK-9,,,,,,")?;
+        writeln!(rows, "{stray},STORAGE,,2024-03-01T10:30:00+05:30,,,,,,,RACK-9,,,,,,,")?;
     }
     rows.flush()?;
     uids.flush()?;

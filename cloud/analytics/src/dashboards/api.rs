@@ -48,7 +48,7 @@ pub fn operations() -> Vec<Operation> {
             .means("kpi", "A figure, as a dashboard names it.")
             .query::<EventsAsked>()
             .answers::<Page>()
-            .fails(400, "dashboard.place", "`after` is not the `next` of a page.")
+            .fails(400, "query.parameter", "`after` is not the `next` of a page.")
             .fails(400, "dashboard.narrow", "The figure cannot be narrowed by that."),
         Operation::get("/api/v1/kpi-targets", "listKpiTargets", "What figures should be")
             .needs(&DASHBOARD_READ)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::db::DbError;
-use platform::web::{AppState, Caller, Problem, moment};
+use platform::web::{AppState, Caller, Problem, moment, no_place};
 use serde::Serialize;
 use trace::explore::error::TraceError;
 use trace::explore::names;
@@ -112,7 +112,7 @@ const PAGE: usize = 50;
 /// The events behind a figure.
 ///
 /// # Errors
-/// As [`service::view`](super::service::view); 400 `dashboard.place` for an `after` that no page gave, `dashboard.narrow`
+/// As [`service::view`](super::service::view); 400 `query.parameter` for an `after` that no page gave, `dashboard.narrow`
 /// for what the figure cannot be narrowed to.
 pub async fn behind(
     state: &AppState,
@@ -131,7 +131,6 @@ pub async fn behind(
         .await
         .map_err(Problem::from)?;
     let (scope, _) = scope(caller, asked, &clocks, now)?;
-    let wrong = || Problem::bad_request("dashboard.place", "");
     let after = after.filter(|after| !after.is_empty());
     if kpi == Kpi::Wip {
         let of = Narrowing::read(narrowed, now)?;
@@ -140,7 +139,7 @@ pub async fn behind(
     if !narrowed.by.fits(kpi) || narrowed.stage.is_some() || narrowed.age.is_some() {
         return Err(Problem::bad_request("dashboard.narrow", ""));
     }
-    let place = after.map(|after| place(after).ok_or_else(wrong)).transpose()?;
+    let place = after.map(|after| place(after).ok_or_else(no_place)).transpose()?;
     let by = narrowed.by.clone();
     let found = mirrors
         .ask(caller.cx.tenant, move |conn| ask::behind(conn, kpi, (&scope, &by), place.as_ref(), PAGE + 1))
@@ -186,7 +185,7 @@ fn wip_place(text: &str) -> Result<WipPlace, Problem> {
         let (stage, at) = (parts.next()?.parse().ok()?, moment(parts.next()?)?);
         Some((plant, stage, at, parts.next()?.parse().ok()?))
     };
-    read().ok_or_else(|| Problem::bad_request("dashboard.place", ""))
+    read().ok_or_else(no_place)
 }
 
 /// What is in work, narrowed.

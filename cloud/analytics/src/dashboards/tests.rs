@@ -404,6 +404,13 @@ async fn what_is_typed_is_never_sql_and_other_tenants_see_nothing() {
     ] {
         let (status, told) = office.call("GET", path, "application/json", None).await;
         assert_eq!(status, expected, "{path}: {told}");
+        if path.contains("after=") && status != StatusCode::OK {
+            let told: Value = serde_json::from_str(&told).unwrap();
+            assert_eq!(
+                (&told["code"], &told["errors"][0]["field"]),
+                (&json!("query.parameter"), &json!("after"))
+            );
+        }
     }
     let other = World::of(world.test.clone(), "OTHR").await;
     let key = keys::create(&other.test.db, other.tenant, "tests", &[Scope::Read], None).await.unwrap();

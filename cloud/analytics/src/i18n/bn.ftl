@@ -111,7 +111,6 @@ dashboard-by-supplier = সরবরাহকারী
 dashboard-by-stage = ধাপ
 dashboard-by-age = সময়কাল
 error-dashboard-narrow = এই সংখ্যা তা দিয়ে সীমিত করা যায় না। ড্যাশবোর্ডের কোনো লিঙ্ক বেছে নিন।
-error-dashboard-place = তালিকার এই পাতা নেই। প্রথম পাতা থেকে শুরু করুন।
 error-dashboard-target = কিছু ঘর ঠিক নয়।
 error-dashboard-streams = আপনার যতগুলি ড্যাশবোর্ডকে সঙ্গে সঙ্গে জানানো যায় ততগুলি খোলা আছে। এটি নিজেই জেনে নেয়।
 error-mirror-building = সংখ্যাগুলি ঘটনা থেকে তৈরি হচ্ছে, এখন কম হতো। নিজে থেকেই আসবে।

@@ -111,7 +111,6 @@ dashboard-by-supplier = Supplier
 dashboard-by-stage = Stage
 dashboard-by-age = Age
 error-dashboard-narrow = This figure cannot be narrowed by that. Choose one of the links on the dashboard.
-error-dashboard-place = This page of the list is not there. Begin again at the first one.
 error-dashboard-target = Some fields are not right.
 error-dashboard-streams = As many dashboards of yours are told at once as may be. This one asks by itself.
 error-mirror-building = The figures are being built from the events, and would be too small. They come by themselves.

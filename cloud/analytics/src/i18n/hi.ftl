@@ -111,7 +111,6 @@ dashboard-by-supplier = आपूर्तिकर्ता
 dashboard-by-stage = चरण
 dashboard-by-age = अवधि
 error-dashboard-narrow = यह आँकड़ा उससे सीमित नहीं किया जा सकता। डैशबोर्ड के किसी लिंक को चुनें।
-error-dashboard-place = सूची का यह पन्ना नहीं है। पहले पन्ने से शुरू करें।
 error-dashboard-target = कुछ खाने सही नहीं हैं।
 error-dashboard-streams = आपके जितने डैशबोर्ड तुरंत बताए जा सकते हैं, उतने खुले हैं। यह अपने आप पूछता है।
 error-mirror-building = आँकड़े घटनाओं से बनाए जा रहे हैं और अभी कम होंगे। वे अपने आप आ जाएँगे।

@@ -111,7 +111,6 @@ dashboard-by-supplier = సరఫరాదారు
 dashboard-by-stage = దశ
 dashboard-by-age = వ్యవధి
 error-dashboard-narrow = ఈ సంఖ్యను దానితో పరిమితం చేయలేము. డాష్‌బోర్డ్‌లోని లింక్‌లలో ఒకటి ఎంచుకోండి.
-error-dashboard-place = జాబితాలో ఈ పేజీ లేదు. మొదటి పేజీ నుండి మొదలుపెట్టండి.
 error-dashboard-target = కొన్ని గడులు సరిగా లేవు.
 error-dashboard-streams = వెంటనే తెలియజేయగలిగినన్ని మీ డ్యాష్‌బోర్డులు తెరిచి ఉన్నాయి. ఇది తానే అడుగుతుంది.
 error-mirror-building = సంఘటనల నుండి సంఖ్యలు తయారవుతున్నాయి, ఇప్పుడు తక్కువగా ఉంటాయి. అవే వస్తాయి.

@@ -266,10 +266,15 @@ fn kind_of(texts: &Texts, kind: &str) -> String {
     texts.or(&format!("audit-kind-{kind}"), &master)
 }
 
-/// What a field of a change is called; its name where it has no text.
-pub(super) fn field(texts: &Texts, name: &str) -> String {
+/// What a field of a change is called, as the act means it where several mean different things
+/// by it; its name where it has no text. A plant's own value is called by the plant as well.
+pub(super) fn field(texts: &Texts, action: &str, name: &str) -> String {
+    if let Some((of, plant)) = name.split_once('@') {
+        return format!("{} · {plant}", field(texts, action, of));
+    }
     let own = texts.or(&format!("field-{name}"), name);
-    texts.or(&format!("audit-field-{name}"), &own)
+    let usual = texts.or(&format!("audit-field-{name}"), &own);
+    texts.or(&format!("audit-field-{}-{name}", action.replace('.', "-")), &usual)
 }
 
 #[cfg(test)]
@@ -282,8 +287,9 @@ mod tests {
     use super::*;
     use crate::i18n::{I18n, Lang};
 
-    /// Acts that stand in the sources as they are written down.
-    fn written(folder: &Path, pattern: &Regex, found: &mut BTreeSet<String>) {
+    /// What the patterns find in the sources that write acts down.
+    fn written(folder: &Path, patterns: &[Regex], found: &mut BTreeSet<String>) {
+        let tests = Regex::new(r"#\[cfg\(test\)\]\nmod \w+ \{").unwrap();
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -291,21 +297,49 @@ mod tests {
                 continue;
             }
             if path.is_dir() {
-                written(&path, pattern, found);
+                written(&path, patterns, found);
             } else if name.ends_with(".rs") {
                 let source = std::fs::read_to_string(&path).unwrap();
-                // Tests stand at the end of a file.
-                let source = source.split("#[cfg(test)]\nmod").next().unwrap();
-                found.extend(pattern.captures_iter(source).map(|one| one[1].to_owned()));
+                // Tests stand at the end of a file; a module of its own may be named before.
+                let source = tests.split(&source).next().unwrap();
+                if !["audit::", "Entry {", "Kept {", "Act {", "record("]
+                    .iter()
+                    .any(|one| source.contains(one))
+                {
+                    continue;
+                }
+                for pattern in patterns {
+                    found.extend(pattern.captures_iter(source).map(|one| one[1].to_owned()));
+                }
             }
         }
     }
 
+    /// How the sources name an act: in the entry, as what a helper writes, and as what one of
+    /// several ways leads to.
+    const ACTS: [&str; 6] = [
+        r#"action: (?:if [^\n{]*\{ )?"([a-z_]{2,}\.[a-z_]+)""#,
+        r#"action: if [^\n{]*\{ "[a-z_.]+" \} else \{ "([a-z_]{2,}\.[a-z_]+)""#,
+        r#"\b(?:record|note|noted|audited)\(\s*tx,[^"();]*"([a-z_]{2,}\.[a-z_]+)""#,
+        r#"=> (?:Some\(|\(|\{\s*)?"([a-z_]{2,}\.[a-z_]+)""#,
+        r#"let action = (?:if [^\n{]*\{ )?"([a-z_]{2,}\.[a-z_]+)""#,
+        r#"let action = if [^\n{]*\{ "[a-z_.]+" \} else \{ "([a-z_]{2,}\.[a-z_]+)""#,
+    ];
+
+    fn patterns(all: &[&str]) -> Vec<Regex> {
+        all.iter().map(|one| Regex::new(one).unwrap()).collect()
+    }
+
+    /// The folders of the sources that write acts down.
+    fn parts() -> Vec<std::path::PathBuf> {
+        let cloud = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        ["platform", "trace", "analytics", "server"].map(|part| cloud.join(part).join("src")).into()
+    }
+
     /// The acts that the sources of a folder write down.
     fn of_sources(folder: &Path) -> BTreeSet<String> {
-        let pattern = r#"(?:action: |(?:record|note)\(\s*tx,\s*)"([a-z_]+\.[a-z_]+)""#;
         let mut found = BTreeSet::new();
-        written(folder, &Regex::new(pattern).unwrap(), &mut found);
+        written(folder, &patterns(&ACTS), &mut found);
         found
     }
 
@@ -316,11 +350,8 @@ mod tests {
 
     #[test]
     fn every_act_has_words() {
-        let cloud = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let parts = ["platform", "trace", "analytics", "server"];
-        let mut found: BTreeSet<String> =
-            parts.iter().flat_map(|part| of_sources(&cloud.join(part).join("src"))).collect();
-        assert!(found.len() > 60, "{found:?}");
+        let mut found: BTreeSet<String> = parts().iter().flat_map(|part| of_sources(part)).collect();
+        assert!(found.len() > 140, "{found:?}");
         // What who runs the installation does is in a log of its own.
         found.retain(|action| !action.starts_with("admin."));
         let missing: Vec<&String> = found.iter().filter(|action| !DID.contains(&action.as_str())).collect();
@@ -332,6 +363,43 @@ mod tests {
                 assert!(source.lines().any(|line| line.starts_with(&key)), "{}: {key}", lang.code());
             }
         }
+    }
+
+    /// Names of fields that stand beside an act in the sources, in what was and what is.
+    #[test]
+    fn every_field_of_a_change_has_words() {
+        let objects = [
+            r"(?:before|after)(?:: | = |, )(?:Some\()?json!\(\{([^{}]*)\}",
+            r"audit(?:ed|::record)?\([^;]*?json!\(\{([^{}]*)\}",
+        ];
+        let mut found = BTreeSet::new();
+        parts().iter().for_each(|part| written(part, &patterns(&objects), &mut found));
+        let name = Regex::new(r#""([a-z_]+)":"#).unwrap();
+        let named = found.iter().flat_map(|object| name.captures_iter(object));
+        let names: BTreeSet<String> = named.map(|one| one[1].to_owned()).collect();
+        assert!(names.len() > 60, "{names:?}");
+        let masters = crate::masters::texts();
+        for (lang, own) in super::super::TEXTS {
+            let masters = &masters.iter().find(|(of, _)| *of == lang).unwrap().1;
+            let has = |source: &str, key: String| source.lines().any(|line| line.starts_with(&key));
+            let missing: Vec<&String> = names
+                .iter()
+                .filter(|name| !has(own, format!("audit-field-{name} =")))
+                .filter(|name| !has(masters, format!("field-{name} =")))
+                .collect();
+            assert!(missing.is_empty(), "{}: no words for {missing:?}", lang.code());
+        }
+    }
+
+    #[test]
+    fn a_field_is_called_as_its_act_means_it_and_with_its_plant() {
+        let own = "field-days = Days\n";
+        let i18n = I18n::new().with_all(super::super::TEXTS).with(Lang::En, own);
+        let texts = Texts::new(Arc::new(i18n), Lang::En);
+        assert_eq!(field(&texts, "workflow.decide", "left"), "Left to decide");
+        assert_eq!(field(&texts, "hold.grow", "left"), "Labels that left it");
+        assert_eq!(field(&texts, "master.update", "days@KOL"), "Days · KOL");
+        assert_eq!(field(&texts, "master.update", "custom.grade"), "custom.grade");
     }
 
     #[test]

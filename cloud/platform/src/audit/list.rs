@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::store::{self, Shown};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
-use crate::web::{NOT_A_PLACE, Problem, parse_place, place, rows};
+use crate::web::{Problem, no_place, parse_place, place, rows};
 
 /// Most rows of one answer.
 pub const MOST: usize = 500;
@@ -151,10 +151,7 @@ impl Asked {
             return Ok(None);
         }
         let place = parse_place(&self.after).map(Some);
-        place.ok_or_else(|| {
-            Problem::bad_request("query.parameter", NOT_A_PLACE)
-                .both_told_by("after", |texts| texts.t("error-no-place"))
-        })
+        place.ok_or_else(no_place)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The page of the audit, and its file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use askama::Template;
 use axum::Router;
@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use super::list::{self, Asked, AuditEntry, AuditPage};
 use super::who::{self, Meant};
 use super::{AUDIT_READ, Entry, did, record, sheet};
+use crate::ctx::Cx;
 use crate::db::Db;
-use crate::i18n::Texts;
+use crate::i18n::{Lang, Texts};
+use crate::masters::MastersError;
 use crate::views::{self, Menu, Resolved};
 use crate::web::list::{Cell, Column, Filter, List, Row, address};
 use crate::web::{AppState, Caller, Problem, Shell, query};
@@ -47,7 +49,41 @@ struct Said<'a> {
 #[template(path = "audit/changes.html")]
 struct Changes<'a> {
     texts: &'a Texts,
+    labels: &'a Labels,
+    entry: &'a AuditEntry,
     changes: Vec<(String, String, String)>,
+}
+
+impl Changes<'_> {
+    /// What a field is called: in a row of a master as that has it.
+    fn called(&self, name: &str) -> String {
+        let of_master =
+            self.entry.subject.split_once(':').and_then(|(kind, _)| self.labels.get(kind)?.get(name));
+        of_master.map_or_else(|| did::field(self.texts, &self.entry.action, name), String::clone)
+    }
+}
+
+/// What fields of masters are called, by the master, those of the tenant's own among them.
+type Labels = HashMap<String, HashMap<String, String>>;
+
+/// What fields of the masters are called whose rows these entries changed.
+async fn labels(state: &AppState, cx: &Cx, texts: &Texts, entries: &[AuditEntry]) -> Result<Labels, Problem> {
+    let of_masters = entries.iter().filter(|entry| entry.action.starts_with("master."));
+    let masters: BTreeSet<&str> =
+        of_masters.filter_map(|entry| Some(entry.subject.split_once(':')?.0)).collect();
+    let mut labels = Labels::new();
+    for master in masters {
+        let shapes = match state.masters.widened(&state.db, cx, master).await {
+            Ok(shapes) => shapes,
+            // What an older version had.
+            Err(MastersError::NotFound) => continue,
+            Err(error) => return Err(error.problem(texts)),
+        };
+        let Ok(shape) = shapes.find(master) else { continue };
+        let called = shape.columns.iter().map(|column| (column.name.clone(), column.said(texts)));
+        labels.insert(master.to_owned(), called.filter(|(_, said)| !said.is_empty()).collect());
+    }
+    Ok(labels)
 }
 
 /// Everything that this one did, or that was done to it.
@@ -70,10 +106,20 @@ fn changes(entry: &AuditEntry) -> Vec<(String, String, String)> {
     let text = |value: Option<&Value>| match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
+        Some(Value::Object(names)) if is_by_language(names) => {
+            let said = Lang::ALL.into_iter().filter_map(|lang| names.get(lang.code())?.as_str());
+            said.collect::<Vec<_>>().join(" · ")
+        }
         Some(value) => value.to_string(),
     };
     let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
     changed.map(|name| (name.clone(), text(before.get(name)), text(after.get(name)))).collect()
+}
+
+/// Whether these are texts by language: `{"en": "Gear", "te": "గేర్"}`.
+fn is_by_language(names: &serde_json::Map<String, Value>) -> bool {
+    let is_ours = |key: &str| Lang::ALL.into_iter().any(|lang| lang.code() == key);
+    !names.is_empty() && names.iter().all(|(key, value)| is_ours(key) && value.is_string())
 }
 
 /// `GET /audit`
@@ -101,7 +147,8 @@ async fn page(
     };
     let said = Said { texts, told, several, most: MAX_FILE }.render()?;
     let plants = cx.plants.codes().map(|codes| codes.join(", "));
-    let view = list_of(&caller, &asked, &page, &names, &resolved, plants)?.above(said);
+    let labels = labels(&state, cx, texts, &page.entries).await?;
+    let view = list_of(&caller, &asked, &page, (&names, &labels), &resolved, plants)?.above(said);
     Shell::new(&state, &caller, caller.t("audit-title"), PATH).page(&headers, &view)
 }
 
@@ -110,7 +157,7 @@ fn list_of<'a>(
     caller: &'a Caller,
     asked: &Asked,
     page: &AuditPage,
-    names: &HashMap<String, String>,
+    (names, labels): (&HashMap<String, String>, &Labels),
     resolved: &Resolved,
     plants: Option<String>,
 ) -> Result<List<'a>, Problem> {
@@ -128,7 +175,7 @@ fn list_of<'a>(
                 .under(&one.subject),
             Cell::code(one.origin.as_deref().unwrap_or_default()),
         ]);
-        let changes = Changes { texts, changes: changes(one) };
+        let changes = Changes { texts, labels, entry: one, changes: changes(one) };
         rows.push(row.below(Some(changes.render()?)));
     }
     let kept = asked.kept();
@@ -273,5 +320,11 @@ mod tests {
             changes(&entry),
             [text("name", "A", "B"), text("tags", "", "[\"x\"]"), text("version", "1", "2")]
         );
+        let named = AuditEntry {
+            before: Some(json!({"names": {"en": "Gear"}})),
+            after: Some(json!({"names": {"te": "గేర్", "en": "Gear"}})),
+            ..entry
+        };
+        assert_eq!(changes(&named), [text("names", "Gear", "Gear · గేర్")]);
     }
 }

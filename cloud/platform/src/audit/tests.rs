@@ -398,6 +398,29 @@ async fn things_are_called_as_people_know_them_with_the_id_behind() {
 }
 
 #[tokio::test]
+async fn fields_of_masters_are_called_as_the_tenant_calls_them() {
+    let (test, tenant, mut owner) = audited(0).await;
+    sqlx::raw_sql(
+        "insert into custom_fields (tenant_id, master, field, name, labels, kind)
+         values (app.tenant(), 'items', 'grade', 'Grade of steel', '{\"en\": \"Grade of steel\"}', 'text');
+         insert into audit_log (tenant_id, audit_id, at, actor, action, subject, before, after)
+         values (app.tenant(), gen_random_uuid(), now(), 'system', 'master.update', 'items:A',
+                 '{\"custom.grade\": \"B\"}', '{\"custom.grade\": \"C\", \"of_old\": 1}'),
+                (app.tenant(), gen_random_uuid(), now(), 'system', 'master.update', 'no_master:A',
+                 '{}', '{\"assigned_to\": \"somebody\"}')",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let reader = Reader::new(&test, tenant).await;
+    let (status, page) = reader.get("/audit?action=master.update").await;
+    assert_eq!(status, 200, "{page}");
+    for called in ["Grade of steel", "of_old", "Assigned to"] {
+        assert!(page.contains(&format!("<dt>{called}</dt>")), "{called}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_filter_is_kept_as_a_view_that_is_shown_first() {
     let (test, tenant, mut owner) = audited(0).await;
     sqlx::raw_sql(PEOPLE).execute(&mut owner).await.unwrap();

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::check::Cells;
 use super::extra::{self, OWN};
@@ -27,7 +27,8 @@ use crate::db::Tx;
 use crate::i18n::{Lang, Months};
 use crate::tenancy;
 use crate::web::{
-    AppState, Caller, IfMatch, Path, Permission, Problem, etag, media_type, not_modified, query, sent_as,
+    AppState, Caller, IfMatch, Path, Permission, Problem, etag, json_of, media_type, no_object, not_modified,
+    query, sent_as,
 };
 
 pub(super) fn router() -> Router<AppState> {
@@ -360,11 +361,7 @@ pub(super) async fn seen(
 
 /// What a JSON object gives, by the names of inputs, and its `version` apart.
 fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
-    let invalid = |detail: String| Problem::bad_request("request.invalid", detail);
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
-    let Value::Object(object) = value else {
-        return Err(invalid("An object is expected, with a value for each field.".to_owned()));
-    };
+    let object: Map<String, Value> = json_of(bytes)?;
     let mut cells = Cells::new();
     let mut version = None;
     for (name, value) in object {
@@ -380,7 +377,7 @@ fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
             Value::Object(plants) if name == "at" => {
                 for (plant, fields) in plants {
                     let Value::Object(fields) = fields else {
-                        return Err(invalid(format!("at.{plant}: an object is expected.")));
+                        return Err(no_object(format!("at.{plant}")));
                     };
                     for (field, value) in fields {
                         cells.insert(format!("{field}@{plant}"), Kind::plain(&value));

@@ -7,7 +7,7 @@ use super::list::Unfit;
 use super::use_store::COUNTED;
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{FieldError, Problem};
+use crate::web::{FieldError, Problem, no_place};
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -122,8 +122,10 @@ impl MastersError {
             Self::InUse(used) => {
                 Problem::conflict("masters.in_use", texts.t1("masters-in-use", "names", said(&used, texts)))
             }
+            Self::Parameter("after") => no_place(),
             Self::Parameter(name) => {
-                Problem::bad_request("query.parameter", texts.t1("masters-no-parameter", "name", name))
+                let told = texts.t1("masters-no-parameter", "name", name);
+                Problem::bad_request("query.parameter", told.clone()).field(name, told)
             }
             Self::Unknown { name, known } => {
                 let told = texts.with(

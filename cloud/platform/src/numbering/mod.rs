@@ -40,7 +40,7 @@ use store::Series;
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Module, Permission, Problem};
+use crate::web::{AppState, Module, Permission, Problem, no_place};
 
 /// See which numbers were given out.
 pub const NUMBERING_READ: Permission = Permission::read("numbering.read");
@@ -182,10 +182,11 @@ impl From<NumberingError> for Problem {
             NumberingError::NotFound => Self::not_found(),
             NumberingError::NotGiven => Self::new(StatusCode::NOT_FOUND, "numbering.not_given", ""),
             NumberingError::State(code) => Self::new(StatusCode::CONFLICT, code, ""),
-            NumberingError::Parameter(field) => Self::bad_request(
-                "query.parameter",
-                format!("The parameter {field} is missing or not right."),
-            ),
+            NumberingError::Parameter("after") => no_place(),
+            NumberingError::Parameter(field) => {
+                let detail = format!("The parameter {field} is missing or not right.");
+                Self::bad_request("query.parameter", detail.clone()).field(field, detail)
+            }
             NumberingError::Fault(cause) => Self::internal(cause),
             NumberingError::Db(error) => error.into(),
         }

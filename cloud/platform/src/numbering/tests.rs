@@ -384,6 +384,15 @@ async fn a_range_is_lent_used_given_back_and_burnt() {
 }
 }
 
+#[test]
+fn a_parameter_that_is_not_right_is_told_at_its_field() {
+    for field in ["after", "status"] {
+        let told = Problem::from(NumberingError::Parameter(field));
+        assert_eq!((told.status.as_u16(), told.code.as_ref()), (400, "query.parameter"), "{field}");
+        assert_eq!(told.errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), [field]);
+    }
+}
+
 #[tokio::test]
 async fn what_is_issued_is_neither_changed_nor_given_out_twice_by_the_role() {
     let office = Office::new().await;

@@ -16,7 +16,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::Names;
 use crate::openapi::{Operation, group};
 use crate::web::{
-    AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, not_modified, query, rows,
+    AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, no_place, not_modified, query, rows,
 };
 
 /// Most plants of one answer.
@@ -141,8 +141,7 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
     let asked = query::<Asked>(&uri)?;
     let limit = rows(asked.limit, 50, MOST)?;
     if asked.after.contains('\0') {
-        let detail = "after: it is not what an answer gave as `next`";
-        return Err(Problem::bad_request("query.parameter", detail).field("after", detail));
+        return Err(no_place());
     }
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::plants_after(tx, &asked.after, limit + 1).await?);
     let mut plants = state.db.tx(&caller.cx, look).await?;

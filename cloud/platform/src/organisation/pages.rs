@@ -16,7 +16,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{LONGEST_NAME, Lang, Texts};
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Action, Cell, Column, List, Row, address};
-use crate::web::{AppState, Caller, NOT_A_PLACE, Path, Problem, Shell, form, kept, query, status_of};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, no_place, query, status_of};
 
 /// Where they are.
 const PATH: &str = "/organisation";
@@ -51,7 +51,7 @@ async fn list(
     caller.require(&PLANT_MANAGE)?;
     let asked = query::<Asked>(&uri)?;
     if asked.after.contains('\0') {
-        return Err(Problem::bad_request("query.parameter", NOT_A_PLACE).field("after", NOT_A_PLACE));
+        return Err(no_place());
     }
     let look = async |tx: &mut Tx| {
         let plants = store::plants_after(tx, &asked.after, PAGE as i64 + 1).await?;

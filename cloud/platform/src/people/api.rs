@@ -22,7 +22,7 @@ use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, roles, service};
 use crate::ctx::Plants;
 use crate::i18n::Names;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query, rows};
+use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, no_place, not_modified, query, rows};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -250,10 +250,7 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
         text => text.split_once('.').and_then(|(id, name)| Some((id.parse().ok()?, name))),
     };
     let place = place.filter(|(_, name)| !name.contains('\0'));
-    let (id, name) = place.ok_or_else(|| {
-        let what = "is not what an answer gave as `next`";
-        Problem::bad_request("query.parameter", what).field("after", what)
-    })?;
+    let (id, name) = place.ok_or_else(no_place)?;
     let part = Part::read(&asked.q, &asked.status, &asked.role)?;
     let mut users = service::part(&state.db, &caller.cx, &part, (name, id), limit + 1).await?;
     let more = i64::try_from(users.len()).is_ok_and(|count| count > limit);

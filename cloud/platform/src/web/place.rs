@@ -4,6 +4,8 @@
 use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
+use super::Problem;
+
 /// What is wrong with a text that is none.
 pub const NOT_A_PLACE: &str = "is not what an answer gave as `next`";
 
@@ -27,6 +29,13 @@ pub fn parse_place(text: &str) -> Option<(DateTime<Utc>, Uuid)> {
     Some((moment(at)?, id.parse().ok()?))
 }
 
+/// The problem that `after` of a query is none: 400 `query.parameter`, at its field.
+#[must_use]
+pub fn no_place() -> Problem {
+    Problem::bad_request("query.parameter", NOT_A_PLACE)
+        .both_told_by("after", |texts| texts.t("error-no-place"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +49,12 @@ mod tests {
             assert_eq!(parse_place(wrong), None, "{wrong}");
         }
         assert_eq!(parse_place(&format!("{}.{id}", i64::MAX / 2)), None, "no year of ours");
+    }
+
+    #[test]
+    fn what_is_no_place_is_told_at_its_field() {
+        let told = no_place();
+        assert_eq!((told.status.as_u16(), told.code.as_ref()), (400, "query.parameter"));
+        assert_eq!(told.errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), ["after"]);
     }
 }

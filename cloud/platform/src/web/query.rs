@@ -92,6 +92,14 @@ pub fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
     })
 }
 
+/// [`json`] of a body that has come already.
+///
+/// # Errors
+/// As [`json`], but for the media type and the size.
+pub fn json_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    json(Json::from_bytes(bytes))
+}
+
 /// Longest end of a message that is told whole, in characters.
 const ENDS: usize = 200;
 

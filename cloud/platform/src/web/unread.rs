@@ -56,6 +56,14 @@ pub(super) fn no_json(said: String) -> Problem {
     })
 }
 
+/// The problem that a field is no object, where one is expected.
+pub(crate) fn no_object(field: String) -> Problem {
+    let wrong = Unread::Kind { field: field.clone(), wanted: "object" };
+    let said = format!("{field}: an object is expected");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", said)
+        .both_told_by(field, move |texts| wrong.say(texts))
+}
+
 /// The line and the column in which a message ends.
 fn placed(said: &str) -> Option<(String, String)> {
     let (line, column) = said.rsplit_once(" at line ")?.1.split_once(" column ")?;

@@ -23,7 +23,7 @@ use crate::ctx::Cx;
 use crate::db::Tx;
 use crate::i18n::Lang;
 use crate::tenancy;
-use crate::web::{AppState, Path, Problem};
+use crate::web::{AppState, Path, Problem, json_of};
 
 /// Most that a call may carry, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -122,11 +122,7 @@ async fn take(
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Taken, Problem> {
-    let said: Value = serde_json::from_slice(body)
-        .map_err(|error| Problem::bad_request("request.invalid", format!("the body is no JSON: {error}")))?;
-    if !said.is_object() {
-        return Err(Problem::bad_request("request.invalid", "the body is no JSON object"));
-    }
+    let said = Value::Object(json_of(body)?);
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
     let key = key.or_else(|| match said.get("id") {
         Some(Value::String(id)) => Some(id.clone()),

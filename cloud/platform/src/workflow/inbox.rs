@@ -19,7 +19,7 @@ use super::subject::Subjects;
 use super::view;
 use crate::db::{DbError, Tx};
 use crate::i18n::Names;
-use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
+use crate::web::{Problem, no_place, parse_place, place};
 
 /// Something that waits for a person's decision.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -84,11 +84,7 @@ pub struct Page {
 /// # Errors
 /// 400 `query.parameter`.
 pub fn after(text: Option<&str>) -> Result<Option<(DateTime<Utc>, Uuid)>, Problem> {
-    let wrong = || {
-        Problem::bad_request("query.parameter", format!("after {NOT_A_PLACE}"))
-            .told_by(|texts| texts.t("error-no-place"))
-    };
-    text.map(|text| parse_place(text).ok_or_else(wrong)).transpose()
+    text.map(|text| parse_place(text).ok_or_else(no_place)).transpose()
 }
 
 /// A part of what waits; what is empty is not asked.

@@ -22,25 +22,12 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// Tells all tenants' people until `stop`. Several processes may do it at once; each
 /// plant is told of once a day.
 pub async fn run(db: Db, stop: CancellationToken) {
-    loop {
-        match tenancy::active_ids(&db).await {
-            Ok(tenants) => {
-                for tenant in tenants {
-                    if stop.is_cancelled() {
-                        return;
-                    }
-                    if let Err(error) = tell(&db, tenant, Utc::now()).await {
-                        tracing::warn!(%tenant, %error, "nobody could be told of old exceptions");
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "old exceptions: tenants cannot be listed"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
+    let at = &db;
+    // Nothing of a day is left over once a tenant was told.
+    tenancy::rounds(at, "old exceptions", EVERY, &stop, |tenant| async move {
+        tell(at, tenant, Utc::now()).await.map(|_| false)
+    })
+    .await;
 }
 
 /// Tells a tenant's people, if they were not told today; answers of how many plants.

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, query};
+use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, no_place, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -38,6 +38,10 @@ pub fn router() -> Router<AppState> {
         .route("/api/v1/holds", get(list_holds).post(place_hold))
         .route("/api/v1/holds/{id}/release", post(release_hold))
 }
+
+/// What is not right with a hold that is to be placed.
+const FIELDS: &str = "Nothing is named that is to be held, there is no reason or too long a one, the notes \
+                      are too long, or `lot` is the supplier's number of no lot or of several; each is named.";
 
 /// What the routes here are, for the description of the API.
 #[must_use]
@@ -105,15 +109,13 @@ pub fn operations() -> Vec<Operation> {
             .needs(&HOLD_PLACE)
             .takes::<Wish>()
             .creates::<Held>()
-            .fails(400, "hold.reason", "No reason, or too long a one.")
             .fails(400, "hold.too_many", "It would hold more units than one hold may.")
             .fails(400, "hold.unknown", "There is no such unit, lot or scope.")
-            .fails(400, "hold.notes", "Too long notes.")
             .fails(400, "hold.owner", "The owner is no person of the tenant.")
             .fails(404, "uid.unknown", "Nothing is known by this code.")
             .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
             .fails(409, "scope.unfinished", "The scope is not whole.")
-            .fails(422, "hold.fields", "`lot` is the supplier's number of no lot, or of several."),
+            .fails(422, "hold.fields", FIELDS),
         Operation::post("/api/v1/holds/{id}/release", "releaseHold", "Releases a hold and tells the plants")
             .needs(&HOLD_RELEASE)
             .uuid("id")
@@ -135,6 +137,7 @@ impl From<TraceError> for Problem {
     fn from(error: TraceError) -> Self {
         match error {
             TraceError::Db(error) => error.into(),
+            TraceError::Parameter { field: "after", .. } => no_place(),
             error => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
                 let problem = Self::new(status, error.code(), error.to_string());

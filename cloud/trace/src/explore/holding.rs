@@ -104,6 +104,9 @@ pub enum HoldingError {
     /// The hold itself.
     #[error(transparent)]
     Hold(#[from] HoldError),
+    /// What is missing in a wish or does not fit: fields, and the keys of the texts that say it.
+    #[error("what is missing or does not fit")]
+    Fields(Vec<(&'static str, &'static str)>),
     /// The supplier's number is that of no lot, or of several; the key of the text that says it.
     #[error("the supplier's number is that of no lot, or of several")]
     Lot(&'static str),
@@ -126,6 +129,12 @@ impl From<HoldingError> for Problem {
         match error {
             HoldingError::Trace(error) => error.into(),
             HoldingError::Elsewhere => Self::new(StatusCode::FORBIDDEN, "hold.elsewhere", ""),
+            HoldingError::Fields(wrong) => {
+                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "hold.fields", "");
+                wrong.into_iter().fold(problem, |problem, (field, key)| {
+                    problem.field_told_by(field, key, move |texts| texts.t(key))
+                })
+            }
             HoldingError::Lot(key) => {
                 let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "hold.fields", "");
                 problem.field_told_by("lot", error.to_string(), move |texts| texts.t(key))
@@ -153,6 +162,32 @@ impl From<HoldingError> for Problem {
     }
 }
 
+/// Nothing is named that is to be held.
+const NOTHING: (&str, &str) = ("uid", "holds-wrong-nothing");
+
+/// What is missing in a wish or does not fit, as far as it is seen without looking anything up:
+/// fields, and the keys of the texts that say it. Pure.
+fn mistakes(wish: &Wish) -> Vec<(&'static str, &'static str)> {
+    let (reason, notes) = (wish.reason.trim(), wish.notes.trim());
+    let mut wrong = Vec::new();
+    if !names_something(wish) {
+        wrong.push(NOTHING);
+    }
+    if reason.is_empty() || !holds::is_reason(reason) {
+        wrong.push(("reason", "error-hold-reason"));
+    }
+    if !holds::is_notes(notes) {
+        wrong.push(("notes", "error-hold-notes"));
+    }
+    wrong
+}
+
+/// Whether a wish says what is to be held. Pure.
+fn names_something(wish: &Wish) -> bool {
+    let lot = wish.lot.as_deref().unwrap_or_default();
+    wish.scope.is_some() || [lot, wish.uid.as_str()].iter().any(|text| !text.trim().is_empty())
+}
+
 /// Places a hold and tells the plants. What is named must be, or have been, at a
 /// plant of the caller's; held is all of it, wherever it is by now.
 ///
@@ -165,6 +200,10 @@ pub async fn place(
     wish: &Wish,
     now: DateTime<Utc>,
 ) -> Result<Held, HoldingError> {
+    let wrong = mistakes(wish);
+    if !wrong.is_empty() {
+        return Err(HoldingError::Fields(wrong));
+    }
     let done = db
         .tx(cx, async |tx| {
             let scope = scope_of(tx, wish).await?;
@@ -183,6 +222,9 @@ pub async fn place(
 /// # Errors
 /// [`HoldingError`].
 pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
+    if !names_something(wish) {
+        return Err(HoldingError::Fields(vec![NOTHING]));
+    }
     let (descendants, deliveries) = (wish.descendants, !wish.delivery_only);
     let plants = tx.plants().codes();
     if let Some(kept) = wish.scope {
@@ -347,4 +389,33 @@ pub async fn list(
         Ok(HoldPage { holds, next })
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_missing_or_does_not_fit_is_told_at_once() {
+        let fields = |wish: &Wish| -> Vec<&'static str> {
+            mistakes(wish).into_iter().map(|(field, _)| field).collect()
+        };
+        assert_eq!(fields(&Wish::default()), ["uid", "reason"]);
+        let long = Wish {
+            lot: Some(" ".into()),
+            reason: "x".repeat(holds::MAX_REASON + 1),
+            notes: "x".repeat(holds::MAX_NOTES + 1),
+            ..Wish::default()
+        };
+        assert_eq!(fields(&long), ["uid", "reason", "notes"]);
+        let named = [
+            Wish { uid: "B-1".into(), ..Wish::default() },
+            Wish { lot: Some("HEAT-77".into()), ..Wish::default() },
+            Wish { scope: Some(Uuid::nil()), ..Wish::default() },
+        ];
+        for wish in named {
+            assert_eq!(fields(&wish), ["reason"]);
+            assert_eq!(fields(&Wish { reason: "cracks".into(), ..wish }), [""; 0]);
+        }
+    }
 }

@@ -14,6 +14,7 @@ pub mod holding;
 pub mod model;
 pub mod names;
 pub mod order;
+pub(crate) mod outer;
 pub mod picture;
 pub mod places;
 pub mod report;
@@ -33,6 +34,8 @@ pub mod why;
 
 #[cfg(test)]
 mod ends_tests;
+#[cfg(test)]
+mod outer_tests;
 #[cfg(test)]
 pub(crate) mod plan_tests;
 #[cfg(test)]

@@ -384,7 +384,7 @@ pub struct WalkNode {
     pub supplier_lot: String,
     /// Supplier code.
     pub supplier: String,
-    /// Plant where it is, or was last.
+    /// Plant where it is, or was last, with the outermost thing around it.
     pub plant: String,
     /// Place.
     pub location: String,
@@ -396,7 +396,7 @@ pub struct WalkNode {
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Who has it, by the outermost thing around it; `parent` only where of that nothing is known.
     pub custody: &'static str,
     /// Why it is held now, a reason for each hold on it, the oldest first; empty where nothing
     /// holds it. Of a UID that is not, and was not, at a plant of the caller's it is not told.

@@ -98,7 +98,7 @@ pub(crate) fn data(report: &Report, texts: &Texts, (zones, words): (&Zones, &Wor
         "fonts": print::FONTS,
         "lang": texts.lang.code(),
         "title": trace.uid,
-        "lead": joined(&[&trace.item.code, &trace.item.name]),
+        "lead": words.item_or(texts, &trace.item.code, &trace.item.name),
         "header": joined(&[tenant, "·", &reader.t("report")]),
         "footer": format!("{} {}", reader.t("report-made"), texts.time(&report.made_at, zones.own())),
         "facts": facts(report, &reader),
@@ -237,7 +237,7 @@ fn units(walk: &Walk, reader: &Reader<'_>) -> Value {
             vec![
                 node.level.to_string(),
                 node.uid.clone(),
-                node.item.clone(),
+                reader.words.item(texts, &node.item),
                 joined(&[&node.supplier_lot, &node.supplier]),
                 joined(&[&node.plant, &node.location]),
                 status(node, reader),
@@ -260,7 +260,7 @@ fn units(walk: &Walk, reader: &Reader<'_>) -> Value {
         .map(|node| {
             let item = match node.shape {
                 Shape::Others => texts.count("trace-picture-items", node.groups),
-                _ => node.item,
+                _ => reader.words.item(texts, &node.item),
             };
             let counts = [node.count, node.held, node.rejected, node.scrapped].map(told);
             [node.level.to_string(), node.kind, item].into_iter().chain(counts).collect()
@@ -308,7 +308,11 @@ fn sources(report: &Report, reader: &Reader<'_>) -> Option<Value> {
     let mut say =
         |key: &str, code: &str, detail: String| rows.push(vec![reader.t(key), code.to_owned(), detail]);
     for lot in &found.lots {
-        say("lot", &lot.supplier_lot, joined(&[&lot.item, &lot.supplier, &lot.supplier_name]));
+        say(
+            "lot",
+            &lot.supplier_lot,
+            joined(&[&reader.words.item(reader.texts, &lot.item), &lot.supplier, &lot.supplier_name]),
+        );
     }
     for one in &found.machines_at {
         say("machine", &one.machine, one.plant.clone());
@@ -347,7 +351,7 @@ fn destinations(report: &Report, reader: &Reader<'_>) -> Option<Value> {
     for (key, piles) in crate::pages::trace::piles(found) {
         rows.extend(piles.iter().map(|pile| {
             let details = say::pile(texts, reader.words, pile);
-            vec![texts.t(key), pile.plant.clone(), pile.item.clone(), details]
+            vec![texts.t(key), pile.plant.clone(), reader.words.item(texts, &pile.item), details]
         }));
     }
     for (key, count) in [("life-consumed", found.consumed), ("life-scrapped", found.scrapped)] {

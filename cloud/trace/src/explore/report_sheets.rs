@@ -63,6 +63,14 @@ impl Reader<'_> {
         }
     }
 
+    /// What an item is called; nothing where that is not known.
+    fn item(&self, code: &str) -> Value {
+        match self.words.item_name(self.texts, code) {
+            "" => Value::Null,
+            name => cell(name),
+        }
+    }
+
     /// The quality of a unit, where it says anything of one that is in this life and held.
     fn quality(&self, (life, quality): (&str, &str), held: bool) -> Value {
         if say::quality_counts((life, quality), held) { self.name("quality", quality) } else { Value::Null }
@@ -134,7 +142,7 @@ fn unit(report: &Report, reader: &Reader<'_>) -> WorkSheet {
         }
     };
     say("trace-by-uid", cell(&trace.uid));
-    say("trace-item", cell(&format!("{} {}", trace.item.code, trace.item.name)));
+    say("trace-item", cell(&words.item_or(texts, &trace.item.code, &trace.item.name)));
     say("trace-quantity", decimal(trace.item.quantity));
     say("trace-unit", cell(words.unit(&trace.item.unit)));
     if let Some(lot) = &trace.lot {
@@ -269,10 +277,11 @@ fn readings(events: &[EventView], reader: &Reader<'_>) -> WorkSheet {
     sheet(reader, "trace-readings", &READINGS, rows)
 }
 
-const WALK: [&str; 13] = [
+const WALK: [&str; 14] = [
     "trace-level",
     "trace-by-uid",
     "trace-item",
+    "trace-item-name",
     "trace-lot",
     "trace-supplier",
     "trace-plant",
@@ -294,6 +303,7 @@ fn walk(walk: &Walk, reader: &Reader<'_>, name: &str) -> WorkSheet {
                 node.level.into(),
                 node.uid.clone().into(),
                 cell(&node.item),
+                reader.item(&node.item),
                 cell(&node.supplier_lot),
                 cell(&node.supplier),
                 cell(&node.plant),
@@ -310,10 +320,11 @@ fn walk(walk: &Walk, reader: &Reader<'_>, name: &str) -> WorkSheet {
     sheet(reader, name, &WALK, rows)
 }
 
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "trace-kind",
     "trace-code",
     "trace-item",
+    "trace-item-name",
     "trace-supplier",
     "trace-time",
     "trace-plant",
@@ -352,6 +363,7 @@ fn sources(found: Option<&Sources>, reader: &Reader<'_>) -> WorkSheet {
         rows.extend(found.lots.iter().map(|lot| {
             Source::new(reader.t("trace-lot"), cell(&lot.supplier_lot))
                 .with("trace-item", cell(&lot.item))
+                .with("trace-item-name", reader.item(&lot.item))
                 .with("trace-supplier", supplier(&lot.supplier, &lot.supplier_name))
         }));
         rows.extend(found.machines_at.iter().map(|one| {
@@ -385,7 +397,7 @@ fn sources(found: Option<&Sources>, reader: &Reader<'_>) -> WorkSheet {
     sheet(reader, "trace-ends-sources", &SOURCES, rows.into_iter().map(|row| row.0).collect())
 }
 
-const DESTINATIONS: [&str; 12] = [
+const DESTINATIONS: [&str; 13] = [
     "trace-kind",
     "trace-plant",
     "trace-code",
@@ -398,6 +410,7 @@ const DESTINATIONS: [&str; 12] = [
     "trace-unit",
     "trace-pieces-built-in",
     "trace-pieces-packages",
+    "trace-item-name",
 ];
 
 fn destinations(found: Option<&Destinations>, reader: &Reader<'_>) -> WorkSheet {
@@ -424,7 +437,8 @@ fn destinations(found: Option<&Destinations>, reader: &Reader<'_>) -> WorkSheet 
                     0 => Value::Null,
                     count => count.into(),
                 });
-                there.into_iter().chain(nothing(4)).chain(many).chain(once).collect()
+                let name = [reader.item(&pile.item)];
+                there.into_iter().chain(nothing(4)).chain(many).chain(once).chain(name).collect()
             }));
         }
         for (key, count) in [("trace-life-consumed", found.consumed), ("trace-life-scrapped", found.scrapped)]

@@ -19,7 +19,7 @@ use super::service::{behind, resolve, uid_text};
 use super::store::label::{self, Registered};
 use super::store::walk as store;
 use super::store::{along, corrections, picture};
-use super::{around, names, scope, stays, taken};
+use super::{around, names, outer, scope, stays, taken};
 use crate::genealogy::{Genealogy, Mode};
 use crate::projection::state::{Custody, Life, Quality, in_work};
 use crate::recalls;
@@ -266,9 +266,10 @@ pub(super) async fn describe(
     page: &[(i32, i64)],
 ) -> Result<(Vec<WalkNode>, Vec<WalkEdge>), TraceError> {
     let keys: Vec<i64> = page.iter().map(|&(_, key)| key).collect();
-    let rows: HashMap<i64, Registered> =
-        label::registered(tx, &keys).await?.into_iter().map(|row| (row.key, row)).collect();
-    let lot_ids: BTreeSet<_> = rows.values().filter_map(|row| row.lot_id).collect();
+    let plants = tx.plants().clone();
+    let rows = outer::with_parents(tx, &keys).await?;
+    let lot_ids: BTreeSet<_> =
+        keys.iter().filter_map(|key| rows.get(key)).filter_map(|row| row.lot_id).collect();
     let lots: HashMap<_, Lot> = label::lots(tx, &lot_ids.into_iter().collect::<Vec<_>>())
         .await?
         .into_iter()
@@ -290,6 +291,7 @@ pub(super) async fn describe(
         let row = rows.get(&key);
         let lot = row.and_then(|row| row.lot_id).and_then(|id| lots.get(&id));
         let uid = uid_text(tenant, key);
+        let spot = outer::spot(&rows, key, &plants).unwrap_or_default();
         nodes.push(WalkNode {
             kind: uid.get(13..15).unwrap_or_default().to_owned(),
             uid,
@@ -298,8 +300,8 @@ pub(super) async fn describe(
             lot: lot.map(|lot| lot.lot_id),
             supplier_lot: lot.map(|lot| lot.supplier_lot.clone()).unwrap_or_default(),
             supplier: lot.map(|lot| lot.supplier.clone()).unwrap_or_default(),
-            plant: row.map(|row| row.plant.clone()).unwrap_or_default(),
-            location: row.map(|row| row.location.clone()).unwrap_or_default(),
+            plant: spot.plant,
+            location: spot.location,
             quantity: row.and_then(|row| row.quantity).map(|quantity| quantity.normalize()),
             unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
             life: row.and_then(|row| Life::from_number(row.life)).unwrap_or(Life::Expected).name(),
@@ -307,10 +309,7 @@ pub(super) async fn describe(
                 .and_then(|row| Quality::from_number(row.quality))
                 .unwrap_or(Quality::Unrestricted)
                 .name(),
-            custody: row
-                .and_then(|row| Custody::from_number(row.custody))
-                .unwrap_or(Custody::Location)
-                .name(),
+            custody: spot.custody,
             holds: holds.remove(&key).unwrap_or_default(),
             more: graph.more.contains(&key),
             cycle: graph.cyclic.contains(&key),
@@ -443,7 +442,10 @@ async fn destinations(
 ) -> Result<Destinations, TraceError> {
     let rows: HashMap<i64, Registered> =
         label::registered(tx, keys).await?.into_iter().map(|row| (row.key, row)).collect();
-    let mut found = sort_by_place(&rows, packed, &built_in(tx, &rows).await?);
+    let parents: BTreeSet<i64> = rows.values().filter_map(|row| row.parent_key).collect();
+    let outside: Vec<i64> = parents.into_iter().filter(|key| !rows.contains_key(key)).collect();
+    let beyond = outer::with_parents(tx, &outside).await?;
+    let mut found = sort_by_place((&rows, &beyond), packed, &built_in(tx, &rows).await?);
     let goods: Vec<i64> = keys.iter().copied().filter(|key| !packed.contains(key)).collect();
     let mut around = stays::around_all(tx, &goods).await?;
     let own: HashSet<i64> = goods.iter().copied().collect();
@@ -484,9 +486,10 @@ async fn built_in(tx: &mut Tx, rows: &HashMap<i64, Registered>) -> Result<HashSe
 }
 
 /// Counts each UID by where the outermost thing around it is; the quantity of goods once, as
-/// recalls do: not of what is built into others of them, nor of their packages. Pure.
+/// recalls do: not of what is built into others of them, nor of their packages. `beyond` has
+/// what they are in that is not of the walk, and all that this is in. Pure.
 fn sort_by_place(
-    rows: &HashMap<i64, Registered>,
+    (rows, beyond): (&HashMap<i64, Registered>, &HashMap<i64, Registered>),
     packed: &HashSet<i64>,
     built_in: &HashSet<(i64, i64)>,
 ) -> Destinations {
@@ -513,13 +516,11 @@ fn sort_by_place(
             }
             _ => {}
         }
-        let mut outer = row;
-        for _ in 0..32 {
-            match outer.parent_key.and_then(|parent| rows.get(&parent)) {
-                Some(parent) => outer = parent,
-                None => break,
-            }
-        }
+        let inner = outer::outermost(rows, row);
+        let outer = match inner.parent_key.and_then(|parent| beyond.get(&parent)) {
+            Some(parent) => outer::outermost(beyond, parent),
+            None => inner,
+        };
         let working = in_work(names::stage(outer.last_stage), &outer.order_number);
         let pile = match Custody::from_number(outer.custody) {
             Some(Custody::Transit) => &mut transit,

@@ -44,7 +44,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(
                 422,
                 "hold.fields",
-                "`lot` is the supplier's number of no lot, or of several.",
+                "Nothing is named, or `lot` is the supplier's number of no lot, or of several.",
             ),
             Operation::get(
                 "/api/v1/holds/{id}",

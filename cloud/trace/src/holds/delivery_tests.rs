@@ -206,3 +206,31 @@ async fn what_would_be_held_says_where_the_deliveries_are_and_tenants_are_apart(
     let foreign = Wish { uid: String::new(), lot: Some(delivery(1).to_string()), ..wish };
     assert!(view::preview(&other.db.db, &other.cx(), &other.genealogy(), &foreign).await.is_err());
 }
+
+#[tokio::test]
+async fn a_held_label_in_a_carton_that_was_dispatched_is_listed_as_with_the_customer() {
+    let mut site = Site::new().await;
+    let (steel, carton) = (uid("KOL", "RM", 1), uid("KOL", "PK", 1));
+    site.say("KOL", of_heat(&steel, delivery(1)));
+    site.say(
+        "KOL",
+        said(Stage::Packing, "2026-01-11T08:00:00Z")
+            .action(v1::Action::Add)
+            .mint(&carton, Role::Parent, "BOX")
+            .part(&steel, Role::Child),
+    );
+    site.say(
+        "KOL",
+        said(Stage::Dispatch, "2026-01-12T08:00:00Z")
+            .part(&carton, Role::Subject)
+            .document("customer", "ACME"),
+    );
+    site.settle().await;
+    let (committed, genealogy) = (crate::ingest::Committed::default(), site.genealogy());
+    let wish = Wish { uid: steel.clone(), reason: "cracks".into(), ..Wish::default() };
+    let office = (&committed, &genealogy);
+    let held = holding::place(&site.db.db, &site.cx(), office, &wish, noon()).await.unwrap();
+    let listed = view::members(&site.db.db, &site.cx(), held.hold_id, false, None, 50).await.unwrap();
+    let member = listed.members.iter().find(|member| member.uid == steel).unwrap();
+    assert_eq!((member.custody, member.inside_of.as_deref()), ("customer", Some(carton.as_str())));
+}

@@ -214,8 +214,13 @@ pub struct Done {
 }
 
 /// Whether a reason is short enough and in one line. Pure.
-fn is_reason(text: &str) -> bool {
+pub(crate) fn is_reason(text: &str) -> bool {
     text.chars().count() <= MAX_REASON && !text.chars().any(char::is_control)
+}
+
+/// Whether notes are short enough, and a text that can be kept. Pure.
+pub(crate) fn is_notes(text: &str) -> bool {
+    text.chars().count() <= MAX_NOTES && !text.contains('\0')
 }
 
 /// Places a hold. Connected plants turn red within two seconds of the commit.
@@ -248,7 +253,7 @@ pub async fn place_for(
         return Err(HoldError::Reason);
     }
     let notes = asked.notes.trim();
-    if notes.chars().count() > MAX_NOTES || notes.contains('\0') {
+    if !is_notes(notes) {
         return Err(HoldError::Notes);
     }
     let owner = asked.owner.unwrap_or_default();

@@ -15,6 +15,7 @@ use super::{HoldError, Scope};
 use crate::explore::error::TraceError;
 use crate::explore::holding::HoldingError;
 use crate::explore::names;
+use crate::explore::outer::{self, Spot};
 use crate::explore::service::{own_code, uid_text};
 use crate::genealogy::Genealogy;
 use crate::past;
@@ -36,7 +37,7 @@ pub struct HeldStates {
     pub life: &'static str,
     /// Their quality.
     pub quality: &'static str,
-    /// Who has them.
+    /// Who has them: `parent` of what is in another, wherever that is.
     pub custody: &'static str,
     /// How many.
     pub units: i64,
@@ -179,7 +180,7 @@ pub struct HoldMember {
     pub left_at: Option<DateTime<Utc>>,
     /// Item code.
     pub item: String,
-    /// Plant.
+    /// Plant where it is, or was last, with the outermost thing around it.
     pub plant: String,
     /// Where in a plant of the caller's.
     pub location: String,
@@ -187,8 +188,10 @@ pub struct HoldMember {
     pub life: &'static str,
     /// Its quality.
     pub quality: &'static str,
-    /// Who has it.
+    /// Who has it, by the outermost thing around it; `parent` only where of that nothing is known.
     pub custody: &'static str,
+    /// The outermost label that it is in; null where it is in nothing.
+    pub inside_of: Option<String>,
 }
 
 /// A page of members.
@@ -417,18 +420,26 @@ pub async fn members(
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|row| row.key.to_string());
-        let member = |row: one::MemberRow| HoldMember {
-            uid: uid_text(tenant, row.key),
-            cause: row.cause,
-            via: row.via_key.map(|key| uid_text(tenant, key)),
-            joined_at: row.joined_at,
-            left_at: row.left_at,
-            item: row.item,
-            location: if plants.has(&row.plant) { row.location } else { String::new() },
-            plant: row.plant,
-            life: life(row.life),
-            quality: quality(row.quality),
-            custody: custody(row.custody),
+        let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
+        let around = outer::with_parents(tx, &keys).await?;
+        let member = |row: one::MemberRow| {
+            let spot = outer::spot(&around, row.key, &plants);
+            let own = || Spot::own(custody(row.custody), (row.plant, row.location), &plants);
+            let spot = spot.unwrap_or_else(own);
+            HoldMember {
+                uid: uid_text(tenant, row.key),
+                cause: row.cause,
+                via: row.via_key.map(|key| uid_text(tenant, key)),
+                joined_at: row.joined_at,
+                left_at: row.left_at,
+                item: row.item,
+                plant: spot.plant,
+                location: spot.location,
+                life: life(row.life),
+                quality: quality(row.quality),
+                custody: spot.custody,
+                inside_of: spot.inside_of.map(|key| uid_text(tenant, key)),
+            }
         };
         Ok(MemberPage { members: rows.into_iter().map(member).collect(), next })
     })

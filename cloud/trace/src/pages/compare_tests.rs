@@ -94,6 +94,19 @@ async fn what_was_done_otherwise_with_a_part_differs_and_is_told_as_the_parts() 
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(!page.contains("Nothing differs"), "{page}");
+    // In words, where masters have them.
+    site.sql(
+        "insert into items (tenant_id, item, name, type_code, base_unit, tracking)
+             values (app.tenant(), 'MOTOR', 'Motor', 'FG', 'pcs', 'unit'),
+                    (app.tenant(), 'GEAR', 'Gear wheel', 'SF', 'pcs', 'unit');
+         insert into operators (tenant_id, operator_id, name, badge_hash)
+             values (app.tenant(), 'op-b', 'Ananya Sen', '')",
+    )
+    .await;
+    let (_, page) = web.get(&format!("/trace/compare?a={one}&b={two}")).await;
+    for text in ["In its part: GEAR Gear wheel", "MOTOR Motor", "Ananya Sen"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
     // Cured alike, nothing differs, and all of it was looked at.
     let (_, page) = web.get(&format!("/trace/compare?a={one}&b={three}")).await;
     assert!(page.contains("Nothing differs."), "{page}");

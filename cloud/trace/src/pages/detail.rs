@@ -131,6 +131,7 @@ pub(super) fn codes(detail: &Value, codes: &mut Codes) {
         codes.person(text("operator"));
         codes.person(text("overridden_by"));
         codes.reason(text("reason"));
+        codes.item(text("item"));
     }
 }
 
@@ -164,6 +165,7 @@ fn rows(texts: &Texts, (zones, words): (&Zones, &Words), plant: &str, side: &Val
             "waits_for" => say::name(texts, "waits", &text),
             "operator" | "overridden_by" => words.person(&text).to_owned(),
             "reason" => words.reason(texts, &text),
+            "item" => words.item(texts, &text),
             "quantity" => {
                 let unit = side.get("unit").and_then(Value::as_str).unwrap_or_default();
                 format!("{text} {}", words.unit(unit)).trim_end().to_owned()
@@ -251,6 +253,7 @@ mod tests {
         let mut wanted = Codes::default();
         wanted.person("P-1001");
         wanted.reason("SUSPECT_LOT");
+        wanted.item("STEEL");
         assert_eq!(shown, wanted);
         let hindi = sides(&Texts::new(all, Lang::Hi), (&zones, &words), "", &detail, &str::to_owned);
         assert_ne!(hindi[0].rows[0], english[0].rows[0]);

@@ -10,6 +10,7 @@ use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use uuid::Uuid;
 
+use super::items::Items;
 use super::say::{self, Zones};
 use super::words::{Codes, Words};
 use crate::explore::api_places::{CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, page};
@@ -42,6 +43,7 @@ struct Lot<'a> {
     texts: &'a Texts,
     zones: Zones,
     page: LotPage,
+    items: Items,
     /// At which plants its deliveries are.
     delivered: String,
     holds: bool,
@@ -73,9 +75,10 @@ pub(super) async fn lot(
     let recalls = leads_to(&state, &caller, "/recalls");
     let delivered = say::delivered(&caller.texts, &page.deliveries);
     let holds = caller.may(&HOLD_PLACE);
+    let items = Items::read(&state.db, &caller.cx, [page.lot.item.as_str()]).await?;
     Shell::new(&state, &caller, title, "/trace")
         .under("/trace", caller.t("trace-search-title"))
-        .page(&headers, &Lot { texts: &caller.texts, zones, page, delivered, holds, recalls })
+        .page(&headers, &Lot { texts: &caller.texts, zones, page, items, delivered, holds, recalls })
 }
 
 #[derive(Template)]
@@ -106,7 +109,9 @@ pub(super) async fn document(
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
-    let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
+    let mut codes = Codes::of_passes(&page.passes);
+    codes.orders(&page.order);
+    let words = Words::read(&state, &caller, &codes).await?;
     Shell::new(&state, &caller, page.number.clone(), "/trace")
         .under("/trace", caller.t("trace-search-title"))
         .page(&headers, &DocumentPage { texts: &caller.texts, zones, words, page })
@@ -149,7 +154,9 @@ pub(super) async fn customer(
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
-    let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
+    let mut codes = Codes::of_passes(&page.passes);
+    codes.orders(&page.orders);
+    let words = Words::read(&state, &caller, &codes).await?;
     let view = CustomerPage { texts: &caller.texts, zones, words, page, after_order };
     Shell::new(&state, &caller, view.title(), "/trace")
         .under("/trace", caller.t("trace-search-title"))
@@ -342,6 +349,7 @@ impl ComparePage<'_> {
     fn name(&self, kind: &str, fact: &Fact) -> String {
         match kind {
             "unit" => self.texts.t(&format!("trace-compare-{}", fact.name)),
+            "parts" => self.words.item(self.texts, &fact.name),
             _ => {
                 let name = self.texts.or(&format!("trace-stage-{}", fact.name), &fact.name);
                 if fact.of.is_empty() {
@@ -357,6 +365,9 @@ impl ComparePage<'_> {
     fn said(&self, kind: &str, fact: &Fact, said: &Said) -> String {
         let t = self.texts;
         match (kind, fact.name.as_str()) {
+            ("unit", "item") => self.words.item(t, &said.text),
+            ("unit", "hold") => self.words.reason(t, &said.text),
+            ("operators", _) => self.words.person(&said.text).to_owned(),
             ("unit", "life" | "quality" | "custody") => say::name(t, &fact.name, &said.text),
             ("inspections", _) => say::name(t, "outcome", &said.text),
             ("parts", _) if said.text.is_empty() => t.t("trace-compare-no-lot"),
@@ -403,7 +414,8 @@ pub(super) async fn compared(
         }
         None => (None, None),
     };
-    let words = Words::read(&state, &caller, &Codes::default()).await?;
+    let codes = found.as_ref().map(|found| Codes::of_comparison(&found.comparison)).unwrap_or_default();
+    let words = Words::read(&state, &caller, &codes).await?;
     let view = ComparePage { texts: &caller.texts, zones, words, a: &asked.a, b: &asked.b, error, found };
     Shell::new(&state, &caller, caller.t("trace-compare-title"), "/trace")
         .under("/trace", caller.t("trace-search-title"))
@@ -416,6 +428,7 @@ struct PicturePage<'a> {
     texts: &'a Texts,
     zones: Zones,
     found: Pictured,
+    items: Items,
     asked: PictureQuery,
     narrow: Drawing,
     wide: Drawing,
@@ -486,13 +499,23 @@ impl PicturePage<'_> {
             (Shape::Start | Shape::Unit, Some(uid)) => uid.get(9..).unwrap_or(uid).to_owned(),
             (Shape::Others, _) => self.texts.count("trace-picture-items", node.groups),
             _ if node.item.is_empty() => format!("{} ({})", self.texts.t("trace-unknown"), node.kind),
-            _ => node.item.clone(),
+            _ => self.items.say(self.texts, &node.item, ""),
         }
     }
 
     /// A text that fits a box.
     fn short(&self, text: String) -> String {
         if text.chars().count() <= 19 { text } else { text.chars().take(18).chain(['…']).collect() }
+    }
+
+    /// As [`Self::count`], where there is room for what the item of a unit is called.
+    fn told(&self, node: &Node) -> String {
+        match node.shape {
+            Shape::Start | Shape::Unit => {
+                say::joined(&[&self.items.say(self.texts, &node.item, ""), &node.plant])
+            }
+            Shape::Rest | Shape::Group | Shape::Others => self.count(node),
+        }
     }
 
     /// How many, or of a unit its item and plant.
@@ -553,7 +576,9 @@ pub(super) async fn picture(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let (narrow, wide) = (picture::draw(&found.picture, 2), picture::draw(&found.picture, 5));
     let title = caller.texts.t1("trace-picture-title", "uid", &found.uid);
-    let view = PicturePage { texts: &caller.texts, zones, found, asked, narrow, wide };
+    let codes = found.picture.nodes.iter().map(|node| node.item.as_str());
+    let items = Items::read(&state.db, &caller.cx, codes).await?;
+    let view = PicturePage { texts: &caller.texts, zones, found, items, asked, narrow, wide };
     Shell::new(&state, &caller, title, "/trace")
         .under("/trace", caller.t("trace-search-title"))
         .under(format!("/trace/{}", view.found.uid), &*view.found.uid)

@@ -477,6 +477,74 @@ async fn a_history_is_told_in_words() {
     assert!(cells.contains("Anil Das (op-7)") && !paper.contains("Cel"), "{cells}");
 }
 
+#[tokio::test]
+async fn items_are_called_as_their_master_says_to_the_reader() {
+    use crate::explore::report_sheets::sheets;
+    use crate::pages::items::Items;
+    use crate::pages::say::Zones;
+    use platform::i18n::{Lang, Names};
+    let site = story().await;
+    site.sql(
+        "insert into items (tenant_id, item, name, names, type_code, base_unit, tracking) values
+             (app.tenant(), 'MOTOR', 'Motor', '{\"en\": \"Motor\", \"hi\": \"मोटर\"}', 'FG', 'pcs', 'unit')",
+    )
+    .await;
+    let web = Web::new(&site, Scope::Read).await;
+    let of_bar = ["", "/tree/forward", "/picture?direction=forward", "/ends/forward", "/report"];
+    let others = [format!("/trace/{}", motor(1)), "/trace/document/desadv/DN%2F1".to_owned(), "/".to_owned()];
+    for path in of_bar.map(|part| format!("/trace/{EXAMPLE}{part}")).into_iter().chain(others) {
+        let page = web.get_in(Lang::Hi, &path).await;
+        assert!(page.contains("MOTOR मोटर") && !page.contains("MOTOR Motor"), "{path}: {page}");
+        let page = web.get_in(Lang::Te, &path).await;
+        assert!(page.contains("MOTOR Motor"), "{path}: {page}");
+    }
+    // A program reads what it always read.
+    let trace = web.json(&format!("/api/v1/trace/{}", motor(1))).await;
+    assert_eq!((&trace["item"]["code"], &trace["item"]["name"]), (&"MOTOR".into(), &"Motor".into()));
+
+    let report: Result<report::Report, TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            report::report_in(tx, &Genealogy::default(), EXAMPLE, chrono::Utc::now()).await
+        })
+        .await;
+    let report = report.unwrap();
+    let codes = ["MOTOR", report.trace.item.code.as_str()];
+    let items = Items::read(&site.db.db, &site.cx(), codes).await.unwrap();
+    let steel = Names::from(serde_json::json!({ "hi": "इस्पात" }));
+    assert_eq!(items.name(&super::tests::words(Lang::Hi), "MOTOR", ""), "मोटर");
+    let own = report.trace.item.code.clone();
+    let names = Names::from(serde_json::json!({ "hi": "मोटर" }));
+    let items = [(own.clone(), "Steel".to_owned(), steel), ("MOTOR".to_owned(), "Motor".to_owned(), names)];
+    let words = Words::default().with_items(items.into_iter().collect());
+    let texts = super::tests::words(Lang::Hi);
+    let zones = Zones::new(Vec::new(), chrono_tz::UTC);
+    let paper = crate::explore::report_paper::data(&report, &texts, (&zones, &words), "Saif Ltd");
+    assert_eq!(paper["lead"], format!("{own} इस्पात"));
+    assert!(paper["sections"].to_string().contains("MOTOR मोटर"), "{paper}");
+    let sheets = sheets(&report, &texts, &words, chrono_tz::UTC);
+    assert!(sheets[0].rows.iter().any(|row| row[1] == format!("{own} इस्पात")), "{:?}", sheets[0].rows);
+    let column = sheets[4].heads.iter().position(|head| *head == texts.t("trace-item-name")).unwrap();
+    assert!(sheets[4].rows.iter().any(|row| row[column] == "मोटर"), "{:?}", sheets[4].rows);
+}
+
+#[tokio::test]
+async fn the_signs_of_a_history_are_explained() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let (_, page) = web.get(&format!("/trace/{}", motor(1))).await;
+    assert!(page.contains("<summary>What the signs mean</summary>"), "{page}");
+    for sign in ["→", "←", "◆", "<s>Stage</s>"] {
+        assert!(page.contains(&format!("<dt>{sign}</dt><dd>")), "{sign}: {page}");
+    }
+    // Who hears the page hears what the arrow of the assembly says, on the live page as well.
+    let (_, live) = web.get("/").await;
+    for heard in [&page, &live] {
+        assert!(heard.contains("(put in, loaded, sent or begun)</span>"), "{heard}");
+    }
+}
+
 /// Keeps a document for people to look at, beside the screenshots.
 fn keep(name: &str, bytes: &[u8]) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");

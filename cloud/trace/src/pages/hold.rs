@@ -70,6 +70,7 @@ pub(super) async fn one(
     let mut codes = Codes::default();
     actors.for_each(|actor| codes.person(actor));
     codes.reason(&hold.reason);
+    members.members.iter().for_each(|member| codes.item(&member.item));
     let words = Words::read(&state, &caller, &codes).await?;
     let only = if late { "&late=1" } else { "" };
     let next = members.next.as_ref().map(|next| format!("/holds/{id}?after={next}{only}#members"));

@@ -397,6 +397,9 @@ fn told(caller: &Caller, error: HoldingError) -> Result<String, Problem> {
         HoldingError::Trace(trace) => {
             Ok(caller.texts.or(&format!("error-{}", trace.code().replace('.', "-")), &error.to_string()))
         }
+        HoldingError::Fields(wrong) => {
+            Ok(wrong.iter().map(|(_, key)| caller.t(key)).collect::<Vec<_>>().join(" "))
+        }
         HoldingError::Lot(key) => Ok(caller.t(key)),
         HoldingError::Hold(_) | HoldingError::Elsewhere | HoldingError::OfRecall(_) => {
             let text = error.to_string();

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, Shell};
 
+use super::items::Items;
 use super::say::{self, Zones};
 use super::store::{self, LineRow};
 use crate::exceptions::store as exceptions;
@@ -54,6 +55,7 @@ struct Live<'a> {
     agents: Vec<AgentView>,
     exceptions: Vec<(String, i64)>,
     lines: Vec<Line>,
+    items: Items,
     zones: Zones,
     now: DateTime<Utc>,
 }
@@ -111,7 +113,7 @@ pub(super) async fn counts(State(state): State<AppState>, caller: Caller) -> Res
 }
 
 async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<String, Problem> {
-    let view = state
+    let mut view = state
         .db
         .tx(&caller.in_focus(&TRACE_READ), async |tx| {
             let tenant = service::own_code(tx).await?;
@@ -133,9 +135,12 @@ async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> R
                     item: row.item,
                 })
                 .collect();
-            Ok::<_, TraceError>(Live { texts: &caller.texts, agents, exceptions, lines, zones, now })
+            let items = Items::default();
+            Ok::<_, TraceError>(Live { texts: &caller.texts, agents, exceptions, lines, items, zones, now })
         })
         .await?;
+    let codes = view.lines.iter().map(|line| line.item.as_str());
+    view.items = Items::read(&state.db, &caller.cx, codes).await?;
     Ok(view.render()?)
 }
 

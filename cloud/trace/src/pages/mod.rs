@@ -9,6 +9,7 @@ mod explore;
 mod hold;
 mod holds;
 mod home;
+pub(crate) mod items;
 mod plants;
 mod report;
 pub(crate) mod say;

@@ -43,6 +43,19 @@ pub async fn reason_texts(tx: &mut Tx, codes: &[String]) -> Result<Vec<(String, 
     Ok(rows.into_iter().map(|row| (row.reason, row.texts)).collect())
 }
 
+/// What these items are called, and that by language, also of those that are no longer used.
+pub async fn item_names(tx: &mut Tx, codes: &[String]) -> Result<Vec<(String, String, Value)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select item, name, names from items where tenant_id = $1 and item = any($2)",
+        tenant,
+        codes,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.item, row.name, row.names)).collect())
+}
+
 /// How the tenant's master writes units of measure, of those that it says it of.
 pub async fn unit_symbols(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();

@@ -72,6 +72,23 @@ impl Web {
         self.send("GET", path, "", "").await
     }
 
+    /// A page for a reader of another language.
+    pub(super) async fn get_in(&self, lang: Lang, path: &str) -> String {
+        let request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::ACCEPT, "text/html")
+            .header(header::COOKIE, format!("twl={}", lang.code()))
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
+        let page = String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(status, StatusCode::OK, "{path}: {page}");
+        page
+    }
+
     pub(super) async fn json(&self, path: &str) -> serde_json::Value {
         let (status, text) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {text}");
@@ -226,6 +243,22 @@ async fn a_hold_is_placed_seen_and_released() {
     let site = story().await;
     let web = Web::new(&site, Scope::Write).await;
     let json = "application/json";
+    // All that is missing is told at once.
+    for (path, fields) in [("/api/v1/holds", vec!["uid", "reason"]), ("/api/v1/holds/preview", vec!["uid"])] {
+        let (status, text) = web.send("POST", path, json, "{}").await;
+        let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let wrong = told["errors"].as_array().unwrap();
+        assert_eq!(
+            (
+                status,
+                &told["code"],
+                wrong.iter().map(|one| one["field"].as_str().unwrap()).collect::<Vec<_>>()
+            ),
+            (StatusCode::UNPROCESSABLE_ENTITY, &"hold.fields".into(), fields),
+            "{path}"
+        );
+        assert_eq!(wrong[0]["detail"], "Say what is to be held: a UID, a lot or a scope.");
+    }
     let wish = format!(r#"{{"uid":"{EXAMPLE}","descendants":true,"reason":"crack"}}"#);
     let (status, text) = web.send("POST", "/api/v1/holds", json, &wish).await;
     assert_eq!(status, StatusCode::CREATED, "{text}");
@@ -262,6 +295,15 @@ async fn a_hold_is_placed_seen_and_released() {
     let next = members["next"].as_str().unwrap();
     let rest = web.json(&format!("/api/v1/holds/{id}/members?limit=2&after={next}")).await;
     assert_eq!((rest["members"].as_array().unwrap().len(), &rest["next"]), (1, &serde_json::Value::Null));
+    for list in [format!("/api/v1/holds/{id}/members"), "/api/v1/holds".to_owned()] {
+        let (status, told) = web.get(&format!("{list}?after=junk")).await;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(
+            (status, &told["code"], &told["errors"][0]["field"]),
+            (StatusCode::BAD_REQUEST, &"query.parameter".into(), &"after".into()),
+            "{list}"
+        );
+    }
     assert_eq!(web.json(&format!("/api/v1/holds/{id}/acts")).await["acts"], serde_json::json!([]));
     let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a reason is needed");
@@ -385,6 +427,21 @@ async fn pages_are_served() {
     let (status, page) = web.get("/trace?q=UID-SAIF-KOL-RM-000001-A8").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(page.contains("last two characters"), "{page}");
+    // A link with a mistake in it says which, and the code stands in the box to be mended.
+    for (code, expected, told) in [
+        ("UID-SAIF-KOL-RM-000001-A8", StatusCode::BAD_REQUEST, "last two characters"),
+        (
+            "UID-SAIF-KOL-RM-000002-AE",
+            StatusCode::NOT_FOUND,
+            "Nothing is known of “UID-SAIF-KOL-RM-000002-AE”",
+        ),
+        ("BADUID", StatusCode::NOT_FOUND, "Nothing is known of “BADUID”"),
+    ] {
+        let (status, page) = web.get(&format!("/trace/{code}")).await;
+        assert_eq!(status, expected, "{code}");
+        assert!(page.contains(told) && page.contains("action=\"/trace\""), "{page}");
+        assert!(page.contains(&format!("name=\"q\" value=\"{code}\"")), "{page}");
+    }
 
     for (path, text) in [
         ("/", "Live overview"),

@@ -12,6 +12,7 @@ use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use serde::Deserialize;
 
 use super::explore;
+use super::items::Items;
 use super::say::{self, Zones, encoded};
 use super::words::{Codes, Words};
 use crate::explore::error::TraceError;
@@ -57,6 +58,23 @@ struct SearchPage<'a> {
     elsewhere: Vec<Group>,
     next: Option<String>,
     zones: Zones,
+    items: Items,
+}
+
+impl<'a> SearchPage<'a> {
+    /// The box with a query in it, and nothing found yet.
+    fn of(texts: &'a Texts, query: &'a str) -> Self {
+        Self {
+            texts,
+            query,
+            error: None,
+            found: None,
+            elsewhere: Vec::new(),
+            next: None,
+            zones: Zones::default(),
+            items: Items::default(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -81,6 +99,7 @@ struct TracePage<'a> {
 struct Tree<'a> {
     texts: &'a Texts,
     walk: Walk,
+    items: Items,
     as_built: bool,
     /// UIDs that were opened on the way here, the one of this branch as the last.
     opened: Vec<String>,
@@ -116,15 +135,7 @@ pub(super) async fn search(
     {
         return Ok(Redirect::to(&path).into_response());
     }
-    let mut view = SearchPage {
-        texts: &caller.texts,
-        query: &asked.q,
-        error: None,
-        found: None,
-        elsewhere: Vec::new(),
-        next: None,
-        zones: Zones::default(),
-    };
+    let mut view = SearchPage::of(&caller.texts, &asked.q);
     let mut status = StatusCode::OK;
     if !asked.q.trim().is_empty() {
         let resolved = if asked.after.is_some() {
@@ -161,6 +172,8 @@ pub(super) async fn search(
                     .next
                     .as_ref()
                     .map(|next| format!("/trace?q={}&after={}", encoded(&asked.q), encoded(next)));
+                let codes = found.hits.iter().map(|hit| hit.item.as_str());
+                view.items = Items::read(&state.db, &cx, codes).await?;
                 view.found = Some(found);
                 view.zones = state
                     .db
@@ -262,7 +275,7 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<PageQuery>(&uri)?;
-    let (trace, zones, why) = state
+    let found = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let trace =
@@ -270,8 +283,11 @@ pub(super) async fn page(
             let why = Why::read(tx, &trace.events).await?;
             Ok::<_, TraceError>((trace, Zones::read(tx, caller.zone).await?, why))
         })
-        .await
-        .map_err(|error| say::problem(&caller.texts, error))?;
+        .await;
+    let (trace, zones, why) = match found {
+        Ok(found) => found,
+        Err(error) => return no_unit(&state, &caller, &headers, &uid, error),
+    };
     let mut codes = Codes::of_trace(&trace);
     why.reasons().for_each(|reason| codes.reason(reason));
     let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace")
@@ -289,6 +305,43 @@ pub(super) async fn page(
         as_built: asked.as_built,
     };
     shell.page(&headers, &view)
+}
+
+/// What is wrong with a code that was to lead to a unit, under the box to search with the code
+/// in it.
+fn no_unit(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    code: &str,
+    error: TraceError,
+) -> Result<Response, Problem> {
+    let Some(told) = of_code(&caller.texts, &error) else {
+        return Err(say::problem(&caller.texts, error));
+    };
+    let view = SearchPage { error: Some(told), ..SearchPage::of(&caller.texts, code) };
+    let shell = Shell::new(state, caller, caller.t("trace-search-title"), "/trace").searched(code);
+    let mut response = shell.page(headers, &view)?;
+    // As where somebody searches: htmx shows nothing of an error.
+    if !headers.contains_key("hx-request") {
+        *response.status_mut() = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::NOT_FOUND);
+    }
+    Ok(response)
+}
+
+/// What is wrong with a code; `None` where it is something else that is wrong. Pure.
+fn of_code(texts: &Texts, error: &TraceError) -> Option<String> {
+    Some(match error {
+        TraceError::Wrong(_) | TraceError::Foreign(_) => {
+            texts.t(&format!("error-{}", error.code().replace('.', "-")))
+        }
+        TraceError::Unknown(code) => texts.t1("error-uid-unknown-of", "code", code),
+        TraceError::Ambiguous { uids, .. } => {
+            format!("{} {}", texts.t("error-uid-ambiguous"), uids.join(", "))
+        }
+        TraceError::Parameter { field: "uid", .. } => texts.t("error-uid-length"),
+        _ => return None,
+    })
 }
 
 fn direction(text: &str) -> Result<Direction, Problem> {
@@ -333,7 +386,8 @@ pub(super) async fn tree(
     let via = asked.via.split(',').filter_map(|uid| uid.parse::<uid::Uid>().ok());
     let mut opened: Vec<String> = via.take(MOST_OPENED).map(|uid| uid.to_string()).collect();
     opened.push(walk.uid.clone());
-    Ok(Html(Tree { texts: &caller.texts, walk, as_built: asked.as_built, opened }.render()?))
+    let items = Items::read(&state.db, &caller.cx, walk.nodes.iter().map(|node| node.item.as_str())).await?;
+    Ok(Html(Tree { texts: &caller.texts, walk, items, as_built: asked.as_built, opened }.render()?))
 }
 
 /// `GET /trace/{uid}/ends/{direction}`: where the whole walk ends.
@@ -356,6 +410,7 @@ pub(super) async fn ends(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let mut codes = Codes::default();
     walk.sources.iter().for_each(|found| codes.sources(found));
+    walk.destinations.iter().for_each(|found| codes.destinations(found));
     let words = Words::read(&state, &caller, &codes).await?;
     let (sources, destinations) = (walk.sources, walk.destinations);
     let view = Ends { texts: &caller.texts, zones, words, sources, destinations };

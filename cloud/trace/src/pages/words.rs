@@ -1,5 +1,5 @@
-//! Words for what plants write as codes: reasons and refusals, units of measure, and who
-//! did it. Looked up once for all that a page or a file shows.
+//! Words for what plants write as codes: reasons and refusals, items, units of measure, and
+//! who did it. Looked up once for all that a page or a file shows.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,11 +8,13 @@ use platform::i18n::{Lang, Texts};
 use platform::web::{AppState, Caller, Problem};
 use serde_json::Value;
 
+use super::items::Items;
 use super::say::usual_unit;
 use super::store;
 use super::who::Names;
-use crate::explore::model::{EventView, Sources, Trace};
-use crate::explore::places::Pass;
+use crate::explore::compare::Comparison;
+use crate::explore::model::{Destinations, EventView, Sources, Trace};
+use crate::explore::places::{OrderView, Pass};
 use crate::explore::report::Report;
 
 /// Codes that are shown.
@@ -20,6 +22,7 @@ use crate::explore::report::Report;
 pub(crate) struct Codes {
     people: BTreeSet<String>,
     reasons: BTreeSet<String>,
+    items: BTreeSet<String>,
 }
 
 fn keep(all: &mut BTreeSet<String>, code: &str) {
@@ -34,6 +37,8 @@ impl Codes {
         let mut codes = Self::default();
         trace.events.iter().for_each(|event| codes.event(event));
         trace.state.holds.iter().for_each(|hold| codes.reason(&hold.reason));
+        codes.item(&trace.item.code);
+        trace.children.iter().chain(&trace.parents).for_each(|one| codes.item(&one.item));
         codes
     }
 
@@ -41,8 +46,11 @@ impl Codes {
     pub fn of_report(report: &Report) -> Self {
         let mut codes = Self::of_trace(&report.trace);
         report.backward.sources.iter().for_each(|found| codes.sources(found));
-        let nodes = report.backward.nodes.iter().chain(&report.forward.nodes);
-        nodes.flat_map(|node| &node.holds).for_each(|reason| codes.reason(reason));
+        report.forward.destinations.iter().for_each(|found| codes.destinations(found));
+        for node in report.backward.nodes.iter().chain(&report.forward.nodes) {
+            codes.item(&node.item);
+            node.holds.iter().for_each(|reason| codes.reason(reason));
+        }
         report.why.reasons().for_each(|reason| codes.reason(reason));
         codes
     }
@@ -51,12 +59,47 @@ impl Codes {
     pub fn of_passes(passes: &[Pass]) -> Self {
         let mut codes = Self::default();
         passes.iter().for_each(|pass| codes.person(&pass.operator));
+        passes.iter().flat_map(|pass| &pass.units).for_each(|unit| codes.item(&unit.item));
         codes
     }
 
-    /// Those of where a walk ends.
+    /// Those of two units compared.
+    pub fn of_comparison(found: &Comparison) -> Self {
+        let mut codes = Self::default();
+        for section in &found.sections {
+            for fact in &section.facts {
+                fact.part.iter().for_each(|part| codes.item(&part.item));
+                if section.kind == "parts" {
+                    codes.item(&fact.name);
+                }
+                for said in fact.a.iter().chain(&fact.b) {
+                    match (section.kind, fact.name.as_str()) {
+                        ("unit", "item") => codes.item(&said.text),
+                        ("unit", "hold") => codes.reason(&said.text),
+                        ("operators", _) => codes.person(&said.text),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        codes
+    }
+
+    /// Those of orders.
+    pub fn orders<'a>(&mut self, orders: impl IntoIterator<Item = &'a OrderView>) {
+        orders.into_iter().for_each(|order| self.item(&order.item));
+    }
+
+    /// Those of where a backward walk ends.
     pub fn sources(&mut self, found: &Sources) {
         found.operators.iter().for_each(|operator| self.person(operator));
+        found.lots.iter().for_each(|lot| self.item(&lot.item));
+    }
+
+    /// Those of where a forward walk ends.
+    pub fn destinations(&mut self, found: &Destinations) {
+        let piles = super::trace::piles(found).into_iter().flat_map(|(_, piles)| piles);
+        piles.for_each(|pile| self.item(&pile.item));
     }
 
     /// Somebody's id.
@@ -67,6 +110,11 @@ impl Codes {
     /// A reason's code.
     pub fn reason(&mut self, code: &str) {
         keep(&mut self.reasons, code);
+    }
+
+    /// An item's code.
+    pub fn item(&mut self, code: &str) {
+        keep(&mut self.items, code);
     }
 
     fn event(&mut self, event: &EventView) {
@@ -150,6 +198,7 @@ pub(crate) struct Words {
     reasons: HashMap<String, Value>,
     /// Symbols of units of measure, by code.
     units: HashMap<String, String>,
+    items: Items,
 }
 
 impl Words {
@@ -168,7 +217,8 @@ impl Words {
             Ok::<_, DbError>((reasons, store::unit_symbols(tx).await?))
         };
         let (reasons, units) = state.db.tx(&caller.cx, read).await?;
-        Ok(Self { names, reasons: reasons.into_iter().collect(), units: units.into_iter().collect() })
+        let items = Items::read(&state.db, &caller.cx, codes.items.iter().map(String::as_str)).await?;
+        Ok(Self { names, reasons: reasons.into_iter().collect(), units: units.into_iter().collect(), items })
     }
 
     /// What is known of these people and of these reasons, in English.
@@ -180,7 +230,28 @@ impl Words {
         let text = |(code, text): (&str, &str)| (code.to_owned(), serde_json::json!({ "en": text }));
         let names = people.map(|(id, name)| (id.to_owned(), name.to_owned())).into_iter().collect();
         let reasons = reasons.map(text).into_iter().collect();
-        Self { names: Names::told(names), reasons, units: HashMap::new() }
+        Self { names: Names::told(names), reasons, ..Self::default() }
+    }
+
+    /// With what is known of these items.
+    #[cfg(test)]
+    pub fn with_items(self, items: Items) -> Self {
+        Self { items, ..self }
+    }
+
+    /// An item by its code, and what it is called.
+    pub fn item(&self, texts: &Texts, code: &str) -> String {
+        self.items.say(texts, code, "")
+    }
+
+    /// What an item is called; empty where that is not known.
+    pub fn item_name(&self, texts: &Texts, code: &str) -> &str {
+        self.items.name(texts, code, "")
+    }
+
+    /// As [`Self::item`]; one that the tenant's master does not have is called as was recorded.
+    pub fn item_or(&self, texts: &Texts, code: &str, recorded: &str) -> String {
+        self.items.say(texts, code, recorded)
     }
 
     /// How people write a unit of measure: as the tenant's master says, else as is usual.

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Path, Problem, query};
+use platform::web::{AppState, Caller, Path, Problem, no_place, query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -206,13 +206,12 @@ struct HeadsAsked {
 async fn list_heads(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Heads>, Problem> {
     caller.require_somewhere(&PROOF_READ)?;
     let asked = query::<HeadsAsked>(&uri)?;
-    let wrong = || Problem::bad_request("request.after", platform::web::NOT_A_PLACE);
     let before = match asked.after.as_deref() {
         None => (i64::MAX, String::new()),
         Some(after) => {
-            let (size, key) = after.split_once('.').ok_or_else(wrong)?;
+            let (size, key) = after.split_once('.').ok_or_else(no_place)?;
             let known = key.len() == 8 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-            (size.parse().ok().filter(|_| known).ok_or_else(wrong)?, key.to_owned())
+            (size.parse().ok().filter(|_| known).ok_or_else(no_place)?, key.to_owned())
         }
     };
     let read = async |tx: &mut platform::db::Tx| {

@@ -9,12 +9,10 @@ use uuid::Uuid;
 use super::model::{Holder, Place};
 use super::store::locate::Leaving;
 use crate::explore::names;
+use crate::explore::outer::DEEPEST;
 use crate::explore::stays::Stay;
 use crate::explore::store::label::Registered;
 use crate::projection::state::{Custody, Life, in_work};
-
-/// How deep something can be in others.
-const DEEPEST: usize = 32;
 
 /// An event by which something left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,19 +103,6 @@ pub fn with_packages<'l>(stays: &[Stay], leavings: &'l [Leaving]) -> HashMap<i64
         }
     }
     last.into_iter().map(|(key, (_, left))| (key, left)).collect()
-}
-
-/// The outermost thing around a unit; ends on a cycle.
-#[must_use]
-pub fn outermost<'r>(rows: &'r HashMap<i64, Registered>, of: &'r Registered) -> &'r Registered {
-    let mut outer = of;
-    for _ in 0..DEEPEST {
-        match outer.parent_key.and_then(|parent| rows.get(&parent)) {
-            Some(parent) => outer = parent,
-            None => break,
-        }
-    }
-    outer
 }
 
 /// The recalled unit that a unit is built into, the outermost: whoever sends that back sends
@@ -275,6 +260,7 @@ pub fn found(row: &Registered, outer: &Registered, left: Option<&Left>, way: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explore::outer::outermost;
     use proto::v1::Stage;
 
     fn row(key: i64, custody: Custody, parent: Option<i64>) -> Registered {

@@ -10,11 +10,15 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::RecallError;
-use super::model::{Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Pile, Recall, Released, Response, Unit};
+use super::model::{
+    Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Pile, Reach, Recall, Released, Response, Unit,
+};
 use super::read::{self, Effectiveness, View};
 use super::service;
+use crate::pages::items::Items;
 use crate::pages::who::Names;
 use crate::paper::{self, MOST_ROWS};
+use crate::scopes;
 
 /// Pages of answers that a report counts.
 const MOST_PAGES: usize = 100;
@@ -34,13 +38,53 @@ async fn answers(tx: &mut Tx, recall: Uuid) -> Result<Vec<Response>, RecallError
     Ok(all)
 }
 
+/// How the scope of a recall was found.
+#[derive(Debug, Clone)]
+pub(super) struct Searched {
+    /// What was asked. `None` for a reader at some plants who did not ask it: it may tell of others.
+    pub criteria: Option<Value>,
+    pub by: String,
+    pub at: DateTime<Utc>,
+}
+
+/// How the kept scope that a recall reaches was found; `None` where it reaches a unit or a lot.
+pub(super) async fn searched(tx: &mut Tx, recall: &Recall) -> Result<Option<Searched>, RecallError> {
+    let Ok(Reach::Scope { scope, .. }) = serde_json::from_value(recall.scope.clone()) else {
+        return Ok(None);
+    };
+    let all = tx.plants().is_all();
+    let found = scopes::store::kept::asked(tx, scope).await?;
+    Ok(found.map(|row| Searched {
+        criteria: (all || row.own).then_some(row.criteria),
+        by: row.created_by,
+        at: row.created_at,
+    }))
+}
+
+impl Searched {
+    /// Who searched when, and for what. Pure.
+    fn lines(&self, texts: &Texts, zone: chrono_tz::Tz) -> Vec<String> {
+        let made = [("at", texts.time(&self.at, zone).into()), ("who", self.by.clone().into())];
+        let mut lines = vec![texts.with("recalls-scope-made", &made)];
+        match &self.criteria {
+            Some(criteria) => lines.extend(scopes::in_words(texts, criteria)),
+            None => lines.push(texts.t("recalls-scope-others")),
+        }
+        lines
+    }
+}
+
 /// What a report says of a recall.
 pub(super) struct Told {
     pub view: View,
     pub owner: String,
+    /// How its scope was found, where it has one.
+    pub searched: Option<Searched>,
     pub letters: Vec<Letter>,
     pub responses: Vec<Response>,
     pub units: Vec<Unit>,
+    /// What the items of the units are called.
+    pub items: Items,
     pub effect: Effectiveness,
     pub history: Vec<(DateTime<Utc>, String, String)>,
 }
@@ -246,7 +290,7 @@ pub(super) fn data(
             let counted = if unit.packs { t("counts-contents") } else { String::new() };
             vec![
                 unit.uid.clone(),
-                unit.item.clone(),
+                told.items.say(texts, &unit.item, ""),
                 measured(texts, &unit.quantity, &unit.unit),
                 name(texts, "place", &unit.place),
                 [&unit.plant, &unit.consignee]
@@ -307,6 +351,10 @@ pub(super) fn data(
         })
         .collect();
     let mut sections = vec![section(t("report-how"), how, Vec::new(), Vec::new(), texts)];
+    if let Some(searched) = &told.searched {
+        let lines = searched.lines(texts, zone);
+        sections.push(section(t("report-searched"), lines, Vec::new(), Vec::new(), texts));
+    }
     if !recall.instructions.is_empty() {
         let lines = recall.instructions.lines().map(str::to_owned).collect();
         sections.push(section(t("instructions"), lines, Vec::new(), Vec::new(), texts));
@@ -367,9 +415,11 @@ pub async fn report(
         let view = read::view(tx, recall).await?;
         Ok(Told {
             owner: view.recall.owned_by(),
+            searched: searched(tx, &view.recall).await?,
             letters: read::letters(tx, recall).await?,
             responses: answers(tx, recall).await?,
             units: read::units(tx, recall, "", None, None, MOST_ROWS).await?.units,
+            items: Items::default(),
             effect: read::effectiveness(tx, recall).await?,
             history: read::history(tx, recall).await?,
             view,
@@ -378,8 +428,14 @@ pub async fn report(
     .await?;
     let actors = told.history.iter().map(|(_, _, who)| who.as_str()).chain([told.owner.as_str()]);
     let actors = actors.chain(told.view.released.iter().map(|one| one.released_by.as_str()));
+    let actors = actors.chain(told.searched.iter().map(|one| one.by.as_str()));
     let names = Names::read(state, caller, actors).await?;
+    let codes = told.units.iter().map(|unit| unit.item.as_str());
+    told.items = Items::read(&state.db, &caller.cx, codes).await?;
     told.owner = names.of(&told.owner).to_owned();
+    if let Some(one) = &mut told.searched {
+        one.by = names.of(&one.by).to_owned();
+    }
     for (_, _, who) in &mut told.history {
         *who = names.of(who).to_owned();
     }

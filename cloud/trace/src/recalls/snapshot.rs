@@ -12,10 +12,11 @@ use super::locate::{self, Found, Left, Who};
 use super::model::{MAX_MEMBERS, Place, Reach};
 use super::returns::FOLLOWS;
 use super::{consignees, store};
+use crate::explore::outer::{outermost, with_parents};
 use crate::explore::service::{FRESH, resolve};
 use crate::explore::stays;
 use crate::explore::store::corrections;
-use crate::explore::store::label::{self, Registered};
+use crate::explore::store::label;
 use crate::genealogy::Genealogy;
 use crate::projection::PROJECTION;
 use crate::{holds, scopes};
@@ -96,23 +97,6 @@ pub(super) async fn named(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallEr
     Ok(Reached { keys, lots })
 }
 
-/// Registry rows of these units and of all that they are in.
-async fn with_parents(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Registered>, RecallError> {
-    let mut rows: HashMap<i64, Registered> = HashMap::new();
-    let mut next = keys.to_vec();
-    // As deep as `locate::outermost` looks.
-    for _ in 0..32 {
-        if next.is_empty() {
-            break;
-        }
-        let found = label::registered(tx, &next).await?;
-        let parents: BTreeSet<i64> = found.iter().filter_map(|row| row.parent_key).collect();
-        rows.extend(found.into_iter().map(|row| (row.key, row)));
-        next = parents.into_iter().filter(|key| !rows.contains_key(key)).collect();
-    }
-    Ok(rows)
-}
-
 /// By what each of these left: itself, or else a package that it was in then, in however many
 /// others that was.
 async fn ways_out(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Left>, RecallError> {
@@ -147,7 +131,7 @@ async fn ways_out(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Left>, Recal
 pub(super) async fn locate(tx: &mut Tx, keys: &[i64], recalled: &[i64]) -> Result<Vec<Found>, RecallError> {
     let rows = with_parents(tx, keys).await?;
     let outer_of: HashMap<i64, i64> =
-        keys.iter().filter_map(|key| Some((*key, locate::outermost(&rows, rows.get(key)?).key))).collect();
+        keys.iter().filter_map(|key| Some((*key, outermost(&rows, rows.get(key)?).key))).collect();
     let place_of = |key: &i64| Some(locate::place(rows.get(key)?, rows.get(outer_of.get(key)?)?));
     let mut gone = BTreeSet::new();
     let mut moving = BTreeSet::new();

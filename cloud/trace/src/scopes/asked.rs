@@ -28,6 +28,8 @@ impl Patience {
     pub const PAGE: Self = Self { each: Duration::from_secs(10), all: Duration::from_secs(30) };
     /// Of the same, for what is told beside an answer.
     pub const BESIDE: Self = Self { each: Duration::from_secs(3), all: Duration::from_secs(5) };
+    /// Of the same, for how the codes of a question are spelt.
+    pub const CODES: Self = Self { each: Duration::from_secs(1), all: Duration::from_secs(4) };
     /// Of somebody who saves, before a job goes on with it.
     pub const SAVING: Self = Self { each: Duration::from_secs(2), all: Duration::from_secs(2) };
     /// Of a job, for which nobody waits.
@@ -106,7 +108,7 @@ impl<'a> Asked<'a> {
     }
 
     /// No statement runs longer than is left, of what one may take and of what all may.
-    async fn limit_time(&self, tx: &mut Tx) -> Result<(), ScopeError> {
+    pub(super) async fn limit_time(&self, tx: &mut Tx) -> Result<(), ScopeError> {
         let left = self.patience.all.saturating_sub(self.began.elapsed()).min(self.patience.each).as_millis();
         if left == 0 {
             return Err(ScopeError::TooSlow);

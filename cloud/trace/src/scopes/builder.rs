@@ -2,8 +2,9 @@
 
 use askama::Template;
 use platform::i18n::Texts;
+use serde_json::Value;
 
-use super::criteria::{OUTCOMES, names, stages};
+use super::criteria::{Node, OUTCOMES, names, stages};
 use super::form::{Form, Group, HOW, Item, KINDS, MOST_ROWS, MOST_WITHIN, TAKEN, within};
 use crate::pages::say;
 use crate::projection::state::{Custody, Life, Quality};
@@ -73,6 +74,41 @@ pub(super) fn words(texts: &Texts, group: &Group) -> String {
     Words { texts, group }.render().unwrap_or_default()
 }
 
+/// Kept conditions in words, a line each, those of a group further in. What rows cannot say is
+/// said as it was asked for. Pure.
+pub(crate) fn in_words(texts: &Texts, criteria: &Value) -> Vec<String> {
+    let Some(form) = Node::parse(criteria).ok().and_then(|node| Form::of(&node)) else {
+        return vec![criteria.to_string()];
+    };
+    let mut lines = Vec::new();
+    say_group(texts, &form.root, "", &mut lines);
+    lines
+}
+
+fn say_group(texts: &Texts, group: &Group, mark: &str, lines: &mut Vec<String>) {
+    let not = |not: bool| if not { format!("{}: ", texts.t("scope-not")) } else { String::new() };
+    let mode =
+        if group.items.len() > 1 { texts.t(&format!("scope-mode-{}", group.mode())) } else { String::new() };
+    let head = format!("{}{mode}", not(group.not));
+    if !head.is_empty() {
+        lines.push(format!("{mark}{}", head.trim_end()));
+    }
+    let mark = format!("{mark}– ");
+    for item in &group.items {
+        match item {
+            Item::Row(row) => {
+                let said = row
+                    .said()
+                    .map(|(field, value)| format!("{} {}", label(texts, field), shown(texts, field, value)));
+                let said = said.collect::<Vec<_>>().join(", ");
+                let kind = texts.t(&format!("scope-kind-{}", row.kind.name));
+                lines.push(format!("{mark}{}{kind}: {said}", not(row.not)));
+            }
+            Item::Group(inner) => say_group(texts, inner, &mark, lines),
+        }
+    }
+}
+
 /// How a field is filled in.
 pub(super) fn input(field: &str, value: &str) -> &'static str {
     match field {
@@ -136,6 +172,35 @@ mod tests {
     use platform::i18n::{I18n, Lang};
 
     use super::*;
+
+    #[test]
+    fn conditions_are_said_a_line_each() {
+        let all = Arc::new(I18n::new().with_all(crate::pages::TEXTS).with_all(crate::scopes::TEXTS));
+        let criteria = serde_json::json!({ "all": [
+            { "event": { "machine": "OVEN-1", "from": "2025-01-20T06:00:00", "without_taken": true } },
+            { "not": { "any": [
+                { "contains": { "supplier_lot": "HEAT-77" } },
+                { "is": { "life": "scrapped" } },
+            ] } },
+        ] });
+        let english = in_words(&Texts::new(all.clone(), Lang::En), &criteria);
+        assert_eq!(
+            english,
+            [
+                "all conditions hold",
+                "– Passed a machine or station: Machine OVEN-1, From 2025-01-20 06:00",
+                "– Not: units for which it does not hold: one condition holds",
+                "– – Contains a lot or a part: Supplier's lot or heat HEAT-77",
+                "– – Is an item, in a state: Life Scrapped",
+            ]
+        );
+        let telugu = in_words(&Texts::new(all.clone(), Lang::Te), &criteria);
+        assert!(telugu.len() == english.len() && telugu[1].contains("OVEN-1"), "{telugu:?}");
+        assert!(telugu.iter().zip(&english).all(|(one, other)| one != other), "{telugu:?}");
+        // What an older version kept and this one cannot read stands there as it is.
+        let odd = serde_json::json!({ "maybe": {} });
+        assert_eq!(in_words(&Texts::new(all, Lang::En), &odd), ["{\"maybe\":{}}"]);
+    }
 
     #[test]
     fn only_moments_are_written_otherwise() {

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use platform::db::DbError;
-use platform::web::{Caller, FieldError, Problem};
+use platform::web::{Caller, FieldError, Problem, no_place};
 
 use super::criteria::Mistake;
 use super::evaluate::MOST_KEYS;
@@ -115,6 +115,7 @@ impl ScopeError {
             Self::Unfinished => Problem::conflict("scope.unfinished", ""),
             Self::State | Self::Stopped => Problem::conflict("scope.state", ""),
             Self::Others => Problem::new(StatusCode::FORBIDDEN, "scope.others", ""),
+            Self::Parameter("after") => no_place(),
             Self::Parameter(field) => {
                 Problem::bad_request("query.parameter", caller.t("error-query-parameter"))
                     .field(field, caller.t("error-query-parameter"))

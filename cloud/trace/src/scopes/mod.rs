@@ -19,6 +19,7 @@ mod row;
 pub mod saving;
 pub mod service;
 pub mod sets;
+mod spelt;
 pub(crate) mod store;
 pub mod window;
 mod worker;
@@ -29,6 +30,10 @@ mod plan_tests;
 mod rack_tests;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use builder::in_words;
+#[cfg(test)]
+pub(crate) use pages::TEXTS;
 
 use platform::web::Module;
 

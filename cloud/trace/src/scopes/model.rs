@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::criteria::conditions;
 use crate::explore::model::{CurrentTo, PlantBehind};
 
 /// What is asked for.
@@ -16,6 +17,7 @@ use crate::explore::model::{CurrentTo, PlantBehind};
 pub struct Ask {
     /// The conditions: a tree of `all`, `any`, `not`, `event`, `reading`, `contains` and
     /// `is`; see the page on suspects.
+    #[serde(deserialize_with = "conditions")]
     pub criteria: Value,
     /// Where the answer before ended: its `next`.
     pub after: Option<String>,
@@ -33,6 +35,7 @@ pub struct Wish {
     #[schema(max_length = 200)]
     pub name: String,
     /// The conditions, as for a preview.
+    #[serde(deserialize_with = "conditions")]
     pub criteria: Value,
 }
 
@@ -59,12 +62,33 @@ pub struct Suspects {
     pub taken_total: Option<usize>,
     /// The first 50 of them.
     pub taken: Vec<Unit>,
+    /// Machines, stations, people, operations, readings, plants and reasons in the conditions
+    /// that no event of a unit at the caller's plants names: nothing fits by them yet.
+    pub hints: Vec<Hint>,
     /// Pass as `after` for the next page; null on the last.
     pub next: Option<String>,
     /// How far this answer reaches.
     pub current_to: CurrentTo,
     /// Plants that may know more.
     pub plants_behind: Vec<PlantBehind>,
+}
+
+/// A name in the conditions that no event has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ScopeHint)]
+pub struct Hint {
+    /// The path of its field, such as `all[0].event.machine`.
+    pub path: String,
+    /// The name.
+    pub value: String,
+}
+
+impl Hint {
+    /// The field.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
 }
 
 /// Units of one item at one plant in one state.
@@ -80,7 +104,7 @@ pub struct UnitGroup {
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Custody state of the units themselves: `parent` of what is in another, wherever that is.
     pub custody: &'static str,
     /// How many.
     pub units: i64,
@@ -96,14 +120,16 @@ pub struct Unit {
     pub item: String,
     /// The item's name; empty when not known.
     pub name: String,
-    /// Plant where it is, or was last.
+    /// Plant where it is, or was last, with the outermost thing around it.
     pub plant: String,
     /// Life state.
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Who has it, by the outermost thing around it; `parent` only where of that nothing is known.
     pub custody: &'static str,
+    /// The outermost label that it is in; null where it is in nothing.
+    pub inside_of: Option<String>,
     /// What is left on it.
     pub quantity: Option<Decimal>,
     /// Base unit.

@@ -20,16 +20,17 @@ use uuid::Uuid;
 
 use super::api::Asked as PageAsked;
 use super::builder::{self, Known, suggested, words};
-use super::criteria::Node;
+use super::criteria::{Node, conditions_of};
 use super::error::{ScopeError, said};
 use super::form::Form;
-use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit};
+use super::model::{Compared, Hint, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::saving::{self, AtOnce};
 use super::service;
 use super::store::{known, told};
 use crate::explore::model::{CurrentTo, PlantBehind};
 use crate::genealogy::Genealogy;
+use crate::pages::items::Items;
 use crate::pages::say;
 use crate::pages::who::Names;
 use crate::rights::HOLD_PLACE;
@@ -74,6 +75,7 @@ struct Builder<'a> {
     /// What is wrong beyond the fields.
     error: Option<String>,
     found: Option<Suspects>,
+    items: Items,
     criteria: String,
     next: Option<String>,
     name: String,
@@ -95,6 +97,7 @@ struct One<'a> {
     other: Option<String>,
     page: MemberPage,
     compared: Option<Compared>,
+    items: Items,
     may_write: bool,
     may_hold: bool,
     /// Where its files are shown.
@@ -151,6 +154,7 @@ fn saving_html(caller: &Caller, scope: &ScopeView) -> Result<String, Problem> {
 #[template(path = "scopes/units.html")]
 struct Units<'a> {
     texts: &'a Texts,
+    items: &'a Items,
     units: &'a [Unit],
 }
 
@@ -163,8 +167,14 @@ struct Current<'a> {
 }
 
 /// A table of units, as markup.
-fn units_html(texts: &Texts, units: &[Unit]) -> String {
-    Units { texts, units }.render().unwrap_or_default()
+fn units_html(texts: &Texts, items: &Items, units: &[Unit]) -> String {
+    Units { texts, items, units }.render().unwrap_or_default()
+}
+
+/// A name that no event has, in words.
+fn unknown(texts: &Texts, hint: &Hint) -> String {
+    let field = builder::label(texts, hint.field());
+    texts.with("scope-unknown", &[("field", field.into()), ("value", hint.value.clone().into())])
 }
 
 /// To which moment an answer is current, as markup.
@@ -197,6 +207,7 @@ async fn answer(
         other: other.as_ref().map(|node| serde_json::to_string_pretty(&node.to_json()).unwrap_or_default()),
         error,
         found: None,
+        items: Items::default(),
         criteria: criteria.as_ref().map(ToString::to_string).unwrap_or_default(),
         next: None,
         name: String::new(),
@@ -223,6 +234,9 @@ async fn answer(
                     None => form.address(),
                 };
                 view.next = found.next.as_ref().map(|next| format!("/suspects?{start}&after={next}"));
+                let units = found.units.iter().chain(&found.taken).map(|unit| unit.item.as_str());
+                let codes = units.chain(found.groups.iter().map(|group| group.item.as_str()));
+                view.items = Items::read(&state.db, cx, codes).await?;
                 view.found = Some(found);
             }
             Err(ScopeError::Criteria(mistakes)) => {
@@ -287,8 +301,7 @@ async fn suspects_page(
     let form = Form::read(&pairs);
     let mut other = None;
     if let Some((_, text)) = pairs.iter().find(|(name, _)| name == "criteria") {
-        let value = serde_json::from_str(text).unwrap_or_default();
-        match service::parse(&value) {
+        match service::parse(&conditions_of(text)) {
             Ok(node) => match Form::of(&node) {
                 Some(rows) => {
                     let rows = Form { after: form.after, ..rows };
@@ -329,8 +342,7 @@ async fn keep(
 ) -> Result<Response, Problem> {
     let cx = service::writing(&caller)?;
     let typed = read_form(sent)?;
-    let value = serde_json::from_str(&typed.criteria).unwrap_or_default();
-    let node = service::parse(&value).map_err(|error| error.problem(&caller))?;
+    let node = service::parse(&conditions_of(&typed.criteria)).map_err(|error| error.problem(&caller))?;
     let wish = (typed.name.as_str(), &node);
     let kept = saving::keep(&state.db, (&cx, caller.zone), &genealogy, wish, AtOnce::USUAL).await;
     match kept {
@@ -456,6 +468,9 @@ async fn scope(
         .under("/suspects", caller.t("scope-title"))
         .under("/suspects/scopes", caller.t("scope-list-title"));
     let saving = saving_html(&caller, &scope)?;
+    let others = compared.iter().flat_map(|compared| compared.new.iter().chain(&compared.gone));
+    let codes: Vec<&str> = page.units.iter().chain(others).map(|unit| unit.item.as_str()).collect();
+    let items = Items::read(&state.db, &cx, codes).await?;
     let view = One {
         texts: &caller.texts,
         zone: caller.zone,
@@ -466,6 +481,7 @@ async fn scope(
         other,
         page,
         compared,
+        items,
         may_write: caller.may(&SCOPE_WRITE),
         may_hold: caller.may(&HOLD_PLACE),
         files: state.files.panel(&caller.texts, super::attached::KIND, &id.to_string())?,
@@ -539,5 +555,37 @@ impl One<'_> {
         }
         let criteria = self.scope.criteria.as_ref()?.to_string();
         Some(format!("criteria={}", platform::web::escaped(&criteria, b"-_.~")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use platform::i18n::{I18n, Names};
+
+    use super::*;
+
+    #[test]
+    fn the_items_of_units_are_called_as_their_master_says_to_the_reader() {
+        let all = Arc::new(I18n::new().with_all(TEXTS).with_all(crate::pages::TEXTS));
+        let unit = |item: &str, name: &str| Unit {
+            uid: "UID-SAIF-KOL-FG-000001-A7".into(),
+            item: item.into(),
+            name: name.into(),
+            plant: "KOL".into(),
+            life: "active",
+            quality: "unrestricted",
+            custody: "location",
+            quantity: None,
+            unit: String::new(),
+        };
+        let hindi = Names::from(serde_json::json!({ "hi": "मोटर" }));
+        let items: Items = [("MOTOR".to_owned(), "Motor".to_owned(), hindi)].into_iter().collect();
+        let units = [unit("MOTOR", "Motor"), unit("PUMP", "Pump")];
+        let said = |lang| units_html(&Texts::new(all.clone(), lang), &items, &units);
+        let hindi = said(Lang::Hi);
+        assert!(hindi.contains("मोटर") && !hindi.contains("Motor") && hindi.contains("Pump"), "{hindi}");
+        assert!(said(Lang::Bn).contains("Motor"));
     }
 }

@@ -11,6 +11,7 @@ use super::criteria::Node;
 use super::error::ScopeError;
 use super::evaluate::evaluate;
 use super::first::first;
+use super::spelt::spelt;
 use super::store::known;
 use crate::explore::plan_tests::{ROWS, offences};
 use crate::testing::{Site, uid};
@@ -91,6 +92,12 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
                 let part = first(tx, &asked, &node).await?;
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "a first look at {criteria}");
                 assert!(part.more || part.keys == found, "{criteria}");
+                assert_eq!(spelt(tx, &asked, &node).await?.0, node, "{criteria}");
+                assert_eq!(
+                    offences(tx).await?,
+                    Vec::<String>::new(),
+                    "how the codes of {criteria} are spelt"
+                );
                 Ok(found.len())
             })
             .await;

@@ -21,6 +21,7 @@ use super::error::ScopeError;
 use super::evaluate::evaluate;
 use super::model::ScopeView;
 use super::service;
+use super::spelt::spelt;
 use super::store::kept::{self, New};
 use super::store::saving::{self as store, Job};
 use super::store::told;
@@ -61,6 +62,12 @@ pub async fn keep(
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(ScopeError::Name);
     }
+    // Kept is what was understood: the codes as something is called.
+    let understood = async |tx: &mut Tx| {
+        let asked = Asked::new(tx, genealogy, zone).await?;
+        Ok::<_, ScopeError>(spelt(tx, &asked, node).await?.0)
+    };
+    let node = &db.tx(cx, understood).await?;
     let tried = db
         .tx(cx, async |tx| {
             let through_batch = through(tx).await?;

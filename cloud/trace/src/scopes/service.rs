@@ -17,12 +17,13 @@ use super::evaluate::{Part, evaluate};
 use super::first::first;
 use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit, UnitGroup};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
+use super::spelt::spelt;
 use super::store::kept::{self, ScopeRow};
 use super::store::told;
 use super::{saving, sets};
-use crate::explore::scope;
 use crate::explore::service::{behind, own_code, uid_text};
 use crate::explore::store::label;
+use crate::explore::{outer, scope};
 use crate::genealogy::Genealogy;
 use crate::projection::state::{Custody, Life, Quality};
 use crate::rights::TRACE_READ;
@@ -112,6 +113,8 @@ pub(super) async fn suspects_beside(
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, zone).await?;
+    let (node, hints) = spelt(tx, &asked, node).await?;
+    let node = &node;
     let Part { keys, more, since } = first(tx, &asked, node).await?;
     let (mut groups, mut groups_cut) = (Vec::new(), false);
     if start == 0 && !keys.is_empty() {
@@ -139,6 +142,7 @@ pub(super) async fn suspects_beside(
         units,
         taken_total,
         taken: taken.unwrap_or_default(),
+        hints,
         next,
         current_to,
         plants_behind,
@@ -194,15 +198,25 @@ fn place(after: Option<&str>) -> Result<i64, ScopeError> {
 /// What is known of these units, in their order.
 async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
     let tenant = own_code(tx).await?;
-    let mut rows = label::registered(tx, keys).await?.into_iter().peekable();
+    let plants = tx.plants().clone();
+    let rows = outer::with_parents(tx, keys).await?;
     let units = keys.iter().map(|&key| {
-        let row = rows.next_if(|row| row.key == key);
-        let (life, quality, custody) =
-            row.as_ref().map_or_else(|| states(1, 1, 1), |row| states(row.life, row.quality, row.custody));
-        let row = row.map(|row| (row.item, row.name, row.plant, row.quantity, row.unit));
-        let (item, name, plant, quantity, unit) = row.unwrap_or_default();
-        let quantity = quantity.map(|quantity| quantity.normalize());
-        Unit { uid: uid_text(tenant, key), item, name, plant, life, quality, custody, quantity, unit }
+        let row = rows.get(&key);
+        let (life, quality, _) =
+            row.map_or_else(|| states(1, 1, 1), |row| states(row.life, row.quality, row.custody));
+        let spot = outer::spot(&rows, key, &plants).unwrap_or_default();
+        Unit {
+            uid: uid_text(tenant, key),
+            item: row.map(|row| row.item.clone()).unwrap_or_default(),
+            name: row.map(|row| row.name.clone()).unwrap_or_default(),
+            plant: spot.plant,
+            life,
+            quality,
+            custody: spot.custody,
+            inside_of: spot.inside_of.map(|key| uid_text(tenant, key)),
+            quantity: row.and_then(|row| row.quantity).map(|quantity| quantity.normalize()),
+            unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
+        }
     });
     Ok(units.collect())
 }
@@ -294,6 +308,7 @@ pub async fn compare(
     let node = parse(&criteria)?;
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, caller.zone).await?;
+    let (node, _) = spelt(tx, &asked, &node).await?;
     let found = evaluate(tx, &asked, &node).await?;
     let tenant = tx.tenant();
     let mut before = kept::members(tx, tenant, id).await?;

@@ -96,6 +96,11 @@ async fn every_row_comes_once_in_the_order_asked_for() {
         let query = read(&office, "items", &[("after", after)]);
         assert!(matches!(query, Err(MastersError::Parameter("after"))), "{after}");
     }
+    for name in ["after", "sort"] {
+        let told = MastersError::Parameter(name).problem(&english());
+        assert_eq!((told.status.as_u16(), told.code.as_ref()), (400, "query.parameter"), "{name}");
+        assert_eq!(told.errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), [name]);
+    }
 }
 
 #[tokio::test]

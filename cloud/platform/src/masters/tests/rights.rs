@@ -182,6 +182,16 @@ async fn the_api_keeps_versions_and_tells_every_error() {
         told["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["tracking", "hsn"]);
 
+    let mistaken = async |body: &str| {
+        let (status, _, told) = site.call(&who, "POST", "/api/v1/masters/items", json, body.to_owned()).await;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        (status.as_u16(), told["code"].clone(), told["errors"][0]["field"].clone())
+    };
+    assert_eq!(mistaken("{\"item\"").await, (400, json!("request.malformed"), Value::Null));
+    assert_eq!(mistaken("[]").await, (422, json!("request.invalid"), Value::Null));
+    let at = r#"{"item":"C","at":{"KOL":7}}"#;
+    assert_eq!(mistaken(at).await, (422, json!("request.invalid"), json!("at.KOL")));
+
     let (_, _, body) = site.call(&who, "GET", "/api/v1/masters/items?q=a&limit=1", "", "").await;
     let list: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((&list["rows"][0]["key"], &list["next"]), (&json!("A/B"), &Value::Null), "{body}");

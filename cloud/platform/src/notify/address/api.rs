@@ -19,7 +19,7 @@ use crate::db::DbError;
 use crate::notify::MANAGE;
 use crate::openapi::{Operation, group};
 use crate::tenancy;
-use crate::web::{AppState, Caller, FieldError, Path, Problem};
+use crate::web::{AppState, Caller, FieldError, Path, Problem, json};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -224,12 +224,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 async fn bounces(State(state): State<AppState>, mut request: Request) -> Result<Json<Taken>, Problem> {
     let reporter = reporter(&state, &mut request).await?;
     let sent: Result<Json<Reports>, JsonRejection> = request.extract().await;
-    let invalid = |error: JsonRejection| Problem::bad_request("request.invalid", error.body_text());
     // Who reports by a tenant's token is known only by the mail: a stranger is told no
     // more than that.
-    let Json(reports) = match (&reporter, sent) {
+    let reports = match (&reporter, sent) {
         (Reporter::Token(_), Err(_)) => return Err(Problem::unauthorized("auth.invalid")),
-        (_, sent) => sent.map_err(invalid)?,
+        (_, sent) => json(sent)?,
     };
     if reports.bounces.len() > MOST {
         let detail = format!("At most {MOST} reports in one request.");

@@ -122,11 +122,15 @@ async fn a_code_is_void_after_some_tries_and_some_time() {
 }
 
 async fn report(reader: &Reader, token: &str, body: &Value) -> (u16, Value) {
+    report_text(reader, token, &body.to_string()).await
+}
+
+async fn report_text(reader: &Reader, token: &str, body: &str) -> (u16, Value) {
     let request = Request::post("/api/v1/mail/bounces")
         .header("host", "tw.test")
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")
-        .body(Body::from(body.to_string()))
+        .body(Body::from(body.to_owned()))
         .unwrap();
     let response = reader.router.clone().oneshot(request).await.unwrap();
     let status = response.status().as_u16();
@@ -186,7 +190,10 @@ async fn what_bounces_later_is_reported_by_its_message_id() {
     assert_eq!(marked(&post).await, Vec::<String>::new());
     // Mistakes are told to whoever may report.
     let (status, told) = report(&admin, "the-token-of-the-whole-cloud", &json!({ "bounces": [{}] })).await;
-    assert!(status == 400 && told["code"] == "request.invalid", "{told}");
+    assert_eq!((status, &told["code"]), (422, &json!("request.invalid")), "{told}");
+    assert_eq!(told["errors"][0]["field"], "bounces[0].message_id", "{told}");
+    let (status, told) = report_text(&admin, "the-token-of-the-whole-cloud", "{\"bounces\"").await;
+    assert_eq!((status, &told["code"]), (400, &json!("request.malformed")), "{told}");
     // A new token ends the one before.
     token_create(&post.test.db, &post.cx).await.unwrap();
     assert_eq!(report(&admin, &token, &hard).await.0, 401);

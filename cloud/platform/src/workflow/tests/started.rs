@@ -359,6 +359,12 @@ async fn the_address_of_a_webhook_is_made_and_ended_by_programs() {
     let second = address().await;
     assert_eq!(call(&first, "2").await, StatusCode::NOT_FOUND, "the one before is of no use");
     assert_eq!(call(&second, "3").await, StatusCode::CREATED);
+    let mistaken = async |body: &str| {
+        let (status, told) = send("", "POST", &second, body).await;
+        (status.as_u16(), told["code"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(mistaken("{").await, (400, "request.malformed".to_owned()));
+    assert_eq!(mistaken("[]").await, (422, "request.invalid".to_owned()));
     let (_, told) = send(&reader, "GET", list, "").await;
     assert_eq!(
         (&told["triggers"][0]["has_address"], &told["triggers"][0]["fired"]),

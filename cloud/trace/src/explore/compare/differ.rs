@@ -134,9 +134,9 @@ const LIVED: [(&str, Tell, Alike); 4] = [
 /// Corrected events and refused acts count for nothing.
 ///
 /// A reading is the same where both were taken as often, with the same limits, and
-/// none lies outside: no two values ever agree to the last digit. Without limits the
-/// values count. Of inspections the outcomes count, of times whether one took more
-/// than twice as long as the other.
+/// none lies outside: no two values ever agree to the last digit. Of those that lie outside,
+/// and without limits, the values count, in whatever order they were read. Of inspections the
+/// outcomes count, of times whether one took more than twice as long as the other.
 #[must_use]
 pub fn compare(a: &Side, b: &Side, parts: &[Lives]) -> Comparison {
     let own = [a.trace.events.as_slice(), b.trace.events.as_slice()];
@@ -195,14 +195,21 @@ fn alike_texts(a: &[Said], b: &[Said]) -> bool {
 }
 
 fn alike_readings(a: &[Said], b: &[Said]) -> bool {
-    let fits = |one: &Said, other: &Said| {
-        !one.outside
-            && !other.outside
-            && one.detail == other.detail
-            && one.unit == other.unit
-            && (!one.detail.is_empty() || one.text == other.text)
-    };
-    a.len() == b.len() && a.iter().zip(b).all(|(one, other)| fits(one, other))
+    counting(a) == counting(b)
+}
+
+/// What counts of readings, in an order that is not that of time.
+fn counting(said: &[Said]) -> Vec<(bool, &str, &str, Option<&str>)> {
+    let mut all: Vec<_> = said
+        .iter()
+        .map(|one| {
+            // Within its limits one value is as good as another.
+            let value = (one.outside || one.detail.is_empty()).then_some(one.text.as_str());
+            (one.outside, one.detail.as_str(), one.unit.as_str(), value)
+        })
+        .collect();
+    all.sort_unstable();
+    all
 }
 
 fn alike_times(a: &[Said], b: &[Said]) -> bool {
@@ -571,6 +578,21 @@ mod tests {
         let found = differing(&compare(&a, &b, &[]));
         assert!(found.contains(&("inspections", String::new(), "FINAL".into())), "{found:?}");
         assert!(found.contains(&("times", String::new(), "CURE".into())), "{found:?}");
+    }
+
+    #[test]
+    fn readings_outside_their_limits_are_the_same_by_value() {
+        let (mut a, mut b) = (side("A"), side("B"));
+        a.trace.events[0].readings = vec![reading(210), reading(190)];
+        b.trace.events[0].readings = vec![reading(191), reading(210)];
+        assert_eq!(differing(&compare(&a, &b, &[])), []);
+        b.trace.events[0].readings = vec![reading(191), reading(211)];
+        assert_eq!(differing(&compare(&a, &b, &[])), [("readings", "CURE".into(), "temperature".into())]);
+        // One that is not to be trusted is not the same as one that is, whatever they say.
+        a.trace.events[0].readings = vec![reading(190)];
+        b.trace.events[0].readings = vec![ReadingView { quality: "bad", ..reading(190) }];
+        assert_eq!(differing(&compare(&a, &b, &[])), [("readings", "CURE".into(), "temperature".into())]);
+        assert_eq!(differing(&compare(&b, &b.clone(), &[])), []);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::differ::Part;
 use crate::explore::model::EventView;
 
 /// Parts of one item, of each unit one, that are compared with each other.
@@ -32,39 +33,49 @@ pub struct Lives {
     pub b: Vec<EventView>,
 }
 
-/// A label in a unit, and its item code.
+/// A label in a unit, and what it is of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Label {
     /// Which.
     pub uid: String,
-    /// Empty when not known.
-    pub item: String,
+    /// Item, lot and supplier; what is not known of it is empty.
+    pub part: Part,
 }
 
-/// Pairs the labels in two units by item, the nearest first, in the order in which they are
-/// told. What is in both is the same in both. Besides: how many have no item to be paired by.
-/// What one has more of is paired with nothing; that it has more of it, the counts of parts say.
+/// Pairs the labels in two units by item, those of one lot before the others, in the order in which
+/// they are told, and tells the nearest first. What is in both is the same in both. Besides: how many
+/// have no item to be paired by. What one has more of is paired with nothing; that it has more of it,
+/// the counts of parts say.
 #[must_use]
 pub fn paired(a: &[Label], b: &[Label]) -> (Vec<Pair>, usize) {
     let uids = |labels: &[Label]| labels.iter().map(|label| label.uid.clone()).collect::<HashSet<_>>();
     let (of_a, of_b) = (uids(a), uids(b));
-    let mut waiting: BTreeMap<&str, VecDeque<&str>> = BTreeMap::new();
-    let mut unnamed = 0;
-    for label in b.iter().filter(|label| !of_a.contains(&label.uid)) {
-        match label.item.as_str() {
-            "" => unnamed += 1,
-            item => waiting.entry(item).or_default().push_back(&label.uid),
+    let a: Vec<&Label> = a.iter().filter(|label| !of_b.contains(&label.uid)).collect();
+    let b: Vec<&Label> = b.iter().filter(|label| !of_a.contains(&label.uid)).collect();
+    let unnamed = a.iter().chain(&b).filter(|label| label.part.item.is_empty()).count();
+    let mut others: Vec<Option<&Label>> = vec![None; a.len()];
+    let mut taken: HashSet<&str> = HashSet::new();
+    let by_lot = |label: &Label| (!label.part.supplier_lot.is_empty()).then(|| label.part.clone());
+    let by_item = |label: &Label| Some(Part { item: label.part.item.clone(), ..Part::default() });
+    let ways: [fn(&Label) -> Option<Part>; 2] = [by_lot, by_item];
+    for way in ways {
+        let mut waiting: BTreeMap<Part, VecDeque<&Label>> = BTreeMap::new();
+        for &label in
+            b.iter().filter(|label| !label.part.item.is_empty() && !taken.contains(label.uid.as_str()))
+        {
+            if let Some(part) = way(label) {
+                waiting.entry(part).or_default().push_back(label);
+            }
+        }
+        for (label, other) in a.iter().zip(&mut others).filter(|(_, other)| other.is_none()) {
+            *other = way(label).and_then(|part| waiting.get_mut(&part)?.pop_front());
+            taken.extend(other.map(|other| other.uid.as_str()));
         }
     }
-    let mut pairs = Vec::new();
-    for label in a.iter().filter(|label| !of_b.contains(&label.uid)) {
-        if label.item.is_empty() {
-            unnamed += 1;
-        } else if let Some(other) = waiting.get_mut(label.item.as_str()).and_then(VecDeque::pop_front) {
-            pairs.push(Pair { item: label.item.clone(), a: label.uid.clone(), b: other.to_owned() });
-        }
-    }
-    (pairs, unnamed)
+    let pair = |(label, other): (&Label, Option<&Label>)| {
+        Some(Pair { item: label.part.item.clone(), a: label.uid.clone(), b: other?.uid.clone() })
+    };
+    (a.into_iter().zip(others).filter_map(pair).collect(), unnamed)
 }
 
 /// What of a part's history is told as the part's: not the acts in which it was an input of
@@ -84,7 +95,13 @@ mod tests {
     use super::*;
 
     fn node(item: &str, uid: &str) -> Label {
-        Label { uid: uid.into(), item: item.into() }
+        Label { uid: uid.into(), part: Part { item: item.into(), ..Part::default() } }
+    }
+
+    fn of_lot(item: &str, lot: &str, uid: &str) -> Label {
+        let mut label = node(item, uid);
+        label.part.supplier_lot = lot.into();
+        label
     }
 
     #[test]
@@ -96,5 +113,14 @@ mod tests {
         assert_eq!((told, unnamed), (vec![("G1", "G8"), ("S1", "S8"), ("G2", "G9")], 0));
         let (pairs, unnamed) = paired(&a[..1], &[node("SHAFT", "S8"), node("", "X")]);
         assert_eq!((pairs.len(), unnamed), (0, 1));
+    }
+
+    #[test]
+    fn what_is_of_one_lot_is_paired_first() {
+        let a = [of_lot("BOLT", "L1", "B1"), of_lot("BOLT", "L2", "B2"), node("BOLT", "B3")];
+        let b = [of_lot("BOLT", "L3", "B7"), of_lot("BOLT", "L2", "B8"), of_lot("NUT", "L1", "N9")];
+        let told: Vec<_> = paired(&a, &b).0.into_iter().map(|one| (one.a, one.b)).collect();
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(told, [pair("B1", "B7"), pair("B2", "B8")]);
     }
 }

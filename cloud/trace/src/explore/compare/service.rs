@@ -105,9 +105,9 @@ async fn side(
         .nodes
         .into_iter()
         .map(|node| {
-            let (supplier_lot, supplier) = (node.supplier_lot, node.supplier);
-            let label = Label { uid: node.uid, item: node.item.clone() };
-            (label, Part { item: node.item, supplier_lot, supplier })
+            let (item, supplier_lot, supplier) = (node.item, node.supplier_lot, node.supplier);
+            let part = Part { item, supplier_lot, supplier };
+            (Label { uid: node.uid, part: part.clone() }, part)
         })
         .unzip();
     Ok((Side { trace, parts }, labels, cut))

@@ -178,7 +178,7 @@ pub(super) async fn told(tx: &mut Tx, who: Who, codes: &[String]) -> Result<Opti
     let plants = tx.plants().clone();
     let most = if plants.is_all() { 1 } else { store::MOST_LOOKED_THROUGH };
     for code in codes {
-        if newest(tx, who, code, most).await?.iter().any(|plant| plants.has(plant)) {
+        if store::plants_of(tx, who, code, most).await?.iter().any(|plant| plants.has(plant)) {
             return Ok(Some(code.clone()));
         }
     }
@@ -194,22 +194,13 @@ async fn told_at(
 ) -> Result<Option<(String, Vec<String>)>, TraceError> {
     let plants = tx.plants().clone();
     for code in codes {
-        let found = newest(tx, who, code, store::MOST_LOOKED_THROUGH).await?;
+        let found = store::plants_of(tx, who, code, store::MOST_LOOKED_THROUGH).await?;
         let found: BTreeSet<String> = found.into_iter().filter(|plant| plants.has(plant)).collect();
         if !found.is_empty() {
             return Ok(Some((code.clone(), found.into_iter().collect())));
         }
     }
     Ok(None)
-}
-
-/// Plants of the newest events that name a code, one for each event.
-async fn newest(tx: &mut Tx, who: Who, code: &str, most: i64) -> Result<Vec<String>, TraceError> {
-    Ok(match who {
-        Who::Machine => store::machine_plants(tx, code, most).await?,
-        Who::Station => store::station_plants(tx, code, most).await?,
-        Who::Operator => store::operator_plants(tx, code, most).await?,
-    })
 }
 
 /// The customer with one of these codes: code, name and town. One that the masters do not have,

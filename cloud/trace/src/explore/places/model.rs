@@ -44,7 +44,7 @@ pub struct LotPage {
     pub plants_behind: Vec<PlantBehind>,
 }
 
-/// Labels of a lot at one plant and in one state.
+/// Labels of a lot at one plant and in one state, by the outermost thing around each.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct LotPile {
     /// Plant.
@@ -76,12 +76,14 @@ pub struct LotUnit {
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state.
+    /// Who has it, by the outermost thing around it; `parent` only where of that nothing is known.
     pub custody: &'static str,
-    /// Plant where it is, or was last.
+    /// Plant where it is, or was last, with the outermost thing around it.
     pub plant: String,
     /// Place.
     pub location: String,
+    /// The outermost label that it is in; null where it is in nothing.
+    pub inside_of: Option<String>,
 }
 
 /// An order.

@@ -3,12 +3,13 @@
 //! Of events those at the caller's plants are told; a lot is known to who may see one
 //! of its labels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 use platform::db::Tx;
 use proto::v1::Stage;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::inside::inside;
@@ -16,11 +17,12 @@ use super::leads::{customer, told};
 use super::model::{Customer, Document, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 use super::when;
 use crate::explore::error::TraceError;
+use crate::explore::outer::Spot;
 use crate::explore::service::{self, fresh, own_code, uid_text};
-use crate::explore::store::label::{self, Place};
+use crate::explore::store::label::{self, Place, Registered};
 use crate::explore::store::places::{self as store, PassRow};
 use crate::explore::store::{corrections, scope as scope_store};
-use crate::explore::{history, names, scope};
+use crate::explore::{history, names, outer, scope};
 use crate::holds::deliveries;
 use crate::projection::state::{Custody, Life, Quality};
 use crate::scopes::store::told::zones;
@@ -193,49 +195,64 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
     let next = rows.last().filter(|_| more).map(|row| row.key.to_string());
     let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
     let seen = scope::seen(tx, &keys).await?;
+    let around = outer::with_parents(tx, &keys).await?;
     let units = rows
         .into_iter()
         .filter(|row| seen.contains(&row.key))
         .map(|row| {
-            let here = plants.has(&row.plant);
             let (life, quality, custody) = states(row.life, row.quality, row.custody);
+            let spot = outer::spot(&around, row.key, &plants);
+            let spot = spot.unwrap_or_else(|| Spot::own(custody, (row.plant, row.location), &plants));
             LotUnit {
                 uid: uid_text(own, row.key),
                 quantity: row.quantity.map(|quantity| quantity.normalize()),
                 unit: row.unit,
                 life,
                 quality,
-                custody,
-                plant: row.plant,
-                location: if here { row.location } else { String::new() },
+                custody: spot.custody,
+                plant: spot.plant,
+                location: spot.location,
+                inside_of: spot.inside_of.map(|key| uid_text(own, key)),
             }
         })
         .collect();
-    let mut piles = if page.after.is_none() { store::lot_piles(tx, id).await? } else { Vec::new() };
-    let counted: i64 = piles.iter().map(|pile| pile.labels).sum();
+    let counted = match page.after {
+        None => store::lot_units(tx, id, i64::MIN, store::MOST_IN_PILES).await?,
+        Some(_) => Vec::new(),
+    };
+    let inside = counted.iter().filter(|row| row.custody == Custody::Parent.number()).map(|row| row.key);
+    let inside: Vec<i64> = inside.collect();
+    let mut piles = piles_of(&counted, &outer::with_parents(tx, &inside).await?);
     // How much there is of it elsewhere is for those there.
     piles.retain(|pile| plants.has(&pile.plant));
-    let piles = piles
-        .into_iter()
-        .map(|pile| {
-            let (life, quality, custody) = states(pile.life, pile.quality, pile.custody);
-            LotPile {
-                plant: pile.plant,
-                life,
-                quality,
-                custody,
-                labels: pile.labels,
-                quantity: pile.quantity.normalize(),
-                unit: pile.unit,
-            }
-        })
-        .collect();
-    let piles_cut = counted >= store::MOST_IN_PILES;
+    let piles_cut = i64::try_from(counted.len()).is_ok_and(|counted| counted >= store::MOST_IN_PILES);
     let deliveries = match page.after {
         None => deliveries::of(tx, id).await?,
         Some(_) => Vec::new(),
     };
     Ok(LotPage { lot, piles, piles_cut, deliveries, units, next, current_to, plants_behind })
+}
+
+/// Labels of a lot by state, and by where the outermost thing around each is: `around` has those
+/// that are in something, and all that they are in. Pure.
+fn piles_of(rows: &[store::LotUnit], around: &HashMap<i64, Registered>) -> Vec<LotPile> {
+    let mut piles: BTreeMap<(&str, i16, i16, i16, &str), (i64, Decimal)> = BTreeMap::new();
+    for row in rows {
+        let outer = around.get(&row.key).map(|inner| outer::outermost(around, inner));
+        let (plant, custody) =
+            outer.map_or((row.plant.as_str(), row.custody), |outer| (outer.plant.as_str(), outer.custody));
+        let (labels, quantity) =
+            piles.entry((plant, row.life, row.quality, custody, row.unit.as_str())).or_default();
+        *labels += 1;
+        *quantity = quantity.saturating_add(row.quantity.unwrap_or(Decimal::ONE));
+    }
+    let mut told = Vec::with_capacity(piles.len());
+    for ((plant, life, quality, custody, unit), (labels, quantity)) in piles {
+        let (life, quality, custody) = states(life, quality, custody);
+        let (plant, unit, quantity) = (plant.to_owned(), unit.to_owned(), quantity.normalize());
+        told.push(LotPile { plant, life, quality, custody, labels, quantity, unit });
+    }
+    told
 }
 
 fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str, &'static str) {
@@ -255,11 +272,7 @@ async fn last_before(
 ) -> Result<Option<DateTime<Utc>>, TraceError> {
     let plants = tx.plants().clone();
     let most = if plants.is_all() && at.is_none() { 1 } else { store::MOST_LOOKED_THROUGH };
-    let mut found = match who {
-        Who::Machine => store::machine_before(tx, code, before, most).await?,
-        Who::Station => store::station_before(tx, code, before, most).await?,
-        Who::Operator => store::operator_before(tx, code, before, most).await?,
-    };
+    let mut found = store::before(tx, (who, code), before, most).await?;
     found.retain(|(plant, _)| plants.has(plant) && at.is_none_or(|at| at == plant));
     Ok(found.first().map(|(_, last)| *last))
 }
@@ -288,11 +301,7 @@ pub async fn passes_in(
         Who::Station | Who::Operator => Vec::new(),
     };
     masters.retain(|(_, _, plant)| plants.has(plant));
-    let mut rows = match who {
-        Who::Machine => store::machine_events(tx, (code, at), (from, to), &after, limit + 1).await?,
-        Who::Station => store::station_events(tx, (code, at), (from, to), &after, limit + 1).await?,
-        Who::Operator => store::operator_events(tx, (code, at), (from, to), &after, limit + 1).await?,
-    };
+    let mut rows = store::events(tx, (who, code, at), (from, to), &after, limit + 1).await?;
     let next = cut(&mut rows, page.limit);
     let passes = tell(tx, rows).await?;
     if passes.is_empty() && masters.is_empty() {

@@ -7,6 +7,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::label::Place;
+use crate::explore::places::Who;
 
 /// Most rows that are looked through for what has no index of its own.
 pub const MOST_LOOKED_THROUGH: i64 = 1_000;
@@ -66,38 +67,6 @@ pub async fn lot_units(tx: &mut Tx, lot: Uuid, after: i64, limit: i64) -> Result
         lot,
         after,
         limit,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Labels of a lot by where they are and in which state.
-#[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
-pub struct LotPile {
-    pub plant: String,
-    pub life: i16,
-    pub quality: i16,
-    pub custody: i16,
-    pub unit: String,
-    pub labels: i64,
-    pub quantity: Decimal,
-}
-
-/// The piles of a lot's first [`MOST_IN_PILES`] labels.
-pub async fn lot_piles(tx: &mut Tx, lot: Uuid) -> Result<Vec<LotPile>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        LotPile,
-        r#"select u.plant as "plant!", u.life as "life!", u.quality as "quality!", u.custody as "custody!",
-                  u.unit as "unit!", count(*) as "labels!", sum(coalesce(u.quantity, 1)) as "quantity!"
-           from (select plant, life, quality, custody, unit, quantity from uid_registry
-                 where tenant_id = $1 and lot_id = $2 order by key limit $3) u
-           group by u.plant, u.life, u.quality, u.custody, u.unit
-           order by u.plant, u.life, u.quality, u.custody, u.unit"#,
-        tenant,
-        lot,
-        MOST_IN_PILES,
     )
     .fetch_all(tx.conn())
     .await
@@ -252,118 +221,71 @@ pub async fn machines(
     Ok(rows.into_iter().map(|row| (row.machine, row.name, row.plant)).collect())
 }
 
-/// Plants of the newest events that name a machine, one for each event, at most
-/// `limit`. The order keeps it on its index: how common the code is must not matter.
-pub async fn machine_plants(tx: &mut Tx, machine: &str, limit: i64) -> Result<Vec<String>, Error> {
+/// Plants of the newest events that name a machine, a station or a person, one for each event, at
+/// most `limit`. The order keeps it on its index: how common the code is must not matter.
+pub async fn plants_of(tx: &mut Tx, who: Who, code: &str, limit: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select plant from lifecycle_events where tenant_id = $1 and machine = $2 and machine <> '' \
-         order by occurred_at desc limit $3",
-        tenant,
-        machine,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
+    macro_rules! of {
+        ($column:literal) => {
+            sqlx::query_scalar!(
+                "select plant from lifecycle_events where tenant_id = $1 and "
+                    + $column
+                    + " = $2 and "
+                    + $column
+                    + " <> '' \
+                 order by occurred_at desc limit $3",
+                tenant,
+                code,
+                limit,
+            )
+            .fetch_all(tx.conn())
+            .await
+        };
+    }
+    match who {
+        Who::Machine => of!("machine"),
+        Who::Station => of!("station"),
+        Who::Operator => of!("operator_id"),
+    }
 }
 
-/// As [`machine_plants`], of a station.
-pub async fn station_plants(tx: &mut Tx, station: &str, limit: i64) -> Result<Vec<String>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select plant from lifecycle_events where tenant_id = $1 and station = $2 and station <> '' \
-         order by occurred_at desc limit $3",
-        tenant,
-        station,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// As [`machine_plants`], of a person.
-pub async fn operator_plants(tx: &mut Tx, operator: &str, limit: i64) -> Result<Vec<String>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select plant from lifecycle_events where tenant_id = $1 and operator_id = $2 and operator_id <> '' \
-         order by occurred_at desc limit $3",
-        tenant,
-        operator,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Plants and times of the newest events of a machine before a moment, refusals left
-/// out.
-pub async fn machine_before(
+/// Plants and times of the newest events of a machine, a station or a person before a moment,
+/// refusals left out.
+pub async fn before(
     tx: &mut Tx,
-    machine: &str,
+    (who, code): (Who, &str),
     before: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
     let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select plant, occurred_at from lifecycle_events
-         where tenant_id = $1 and machine = $2 and machine <> '' and occurred_at < $3 and stage <> $4
+    macro_rules! of {
+        ($column:literal) => {
+            sqlx::query!(
+                "select plant, occurred_at from lifecycle_events
+         where tenant_id = $1 and "
+                    + $column
+                    + " = $2 and "
+                    + $column
+                    + " <> '' and occurred_at < $3 and stage <> $4
          order by occurred_at desc limit $5",
-        tenant,
-        machine,
-        before,
-        REFUSED,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.plant, row.occurred_at)).collect())
-}
-
-/// As [`machine_before`], of a station.
-pub async fn station_before(
-    tx: &mut Tx,
-    station: &str,
-    before: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
-    let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select plant, occurred_at from lifecycle_events
-         where tenant_id = $1 and station = $2 and station <> '' and occurred_at < $3 and stage <> $4
-         order by occurred_at desc limit $5",
-        tenant,
-        station,
-        before,
-        REFUSED,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.plant, row.occurred_at)).collect())
-}
-
-/// As [`machine_before`], of a person.
-pub async fn operator_before(
-    tx: &mut Tx,
-    operator: &str,
-    before: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
-    let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select plant, occurred_at from lifecycle_events
-         where tenant_id = $1 and operator_id = $2 and operator_id <> '' and occurred_at < $3
-           and stage <> $4
-         order by occurred_at desc limit $5",
-        tenant,
-        operator,
-        before,
-        REFUSED,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.plant, row.occurred_at)).collect())
+                tenant,
+                code,
+                before,
+                REFUSED,
+                limit,
+            )
+            .fetch_all(tx.conn())
+            .await?
+            .into_iter()
+            .map(|row| (row.plant, row.occurred_at))
+            .collect()
+        };
+    }
+    Ok(match who {
+        Who::Machine => of!("machine"),
+        Who::Station => of!("station"),
+        Who::Operator => of!("operator_id"),
+    })
 }
 
 /// An event, as a machine, a person or a document knows it.
@@ -389,104 +311,47 @@ pub struct PassRow {
     pub reference_number: String,
 }
 
-/// Events of a machine in a window after a place, oldest first; at one plant, or at all.
-pub async fn machine_events(
+/// Events of a machine, a station or a person in a window after a place, oldest first; at one plant,
+/// or at all.
+pub async fn events(
     tx: &mut Tx,
-    (machine, plant): (&str, Option<&str>),
+    (who, code, plant): (Who, &str, Option<&str>),
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     after: &Place,
     limit: i64,
 ) -> Result<Vec<PassRow>, Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        PassRow,
-        "select agent_id, epoch, seq, event_id, stage, action, occurred_at, plant, station, operator_id,
+    macro_rules! of {
+        ($column:literal) => {
+            sqlx::query_as!(
+                PassRow,
+                "select agent_id, epoch, seq, event_id, stage, action, occurred_at, plant, station, operator_id,
                 location, operation, attempt, outcome, machine, reference_type, reference_number
          from lifecycle_events
-         where tenant_id = $1 and machine = $2 and machine <> '' and occurred_at >= $3 and occurred_at < $4
+         where tenant_id = $1 and " + $column + " = $2 and " + $column + " <> '' and occurred_at >= $3 and occurred_at < $4
            and occurred_at >= $5 and (occurred_at, agent_id, epoch, seq) > ($5, $6, $7, $8)
            and ($10::text is null or plant = $10)
          order by occurred_at, agent_id, epoch, seq limit $9",
-        tenant,
-        machine,
-        from,
-        to,
-        after.at,
-        after.agent,
-        after.epoch,
-        after.seq,
-        limit,
-        plant,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Events of a station in a window, as [`machine_events`].
-pub async fn station_events(
-    tx: &mut Tx,
-    (station, plant): (&str, Option<&str>),
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
-    after: &Place,
-    limit: i64,
-) -> Result<Vec<PassRow>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        PassRow,
-        "select agent_id, epoch, seq, event_id, stage, action, occurred_at, plant, station, operator_id,
-                location, operation, attempt, outcome, machine, reference_type, reference_number
-         from lifecycle_events
-         where tenant_id = $1 and station = $2 and station <> '' and occurred_at >= $3 and occurred_at < $4
-           and occurred_at >= $5 and (occurred_at, agent_id, epoch, seq) > ($5, $6, $7, $8)
-           and ($10::text is null or plant = $10)
-         order by occurred_at, agent_id, epoch, seq limit $9",
-        tenant,
-        station,
-        from,
-        to,
-        after.at,
-        after.agent,
-        after.epoch,
-        after.seq,
-        limit,
-        plant,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Events of a person in a window, as [`machine_events`].
-pub async fn operator_events(
-    tx: &mut Tx,
-    (operator, plant): (&str, Option<&str>),
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
-    after: &Place,
-    limit: i64,
-) -> Result<Vec<PassRow>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        PassRow,
-        "select agent_id, epoch, seq, event_id, stage, action, occurred_at, plant, station, operator_id,
-                location, operation, attempt, outcome, machine, reference_type, reference_number
-         from lifecycle_events
-         where tenant_id = $1 and operator_id = $2 and operator_id <> '' and occurred_at >= $3
-           and occurred_at < $4 and occurred_at >= $5
-           and (occurred_at, agent_id, epoch, seq) > ($5, $6, $7, $8)
-           and ($10::text is null or plant = $10)
-         order by occurred_at, agent_id, epoch, seq limit $9",
-        tenant,
-        operator,
-        from,
-        to,
-        after.at,
-        after.agent,
-        after.epoch,
-        after.seq,
-        limit,
-        plant,
-    )
-    .fetch_all(tx.conn())
-    .await
+                tenant,
+                code,
+                from,
+                to,
+                after.at,
+                after.agent,
+                after.epoch,
+                after.seq,
+                limit,
+                plant,
+            )
+            .fetch_all(tx.conn())
+            .await
+        };
+    }
+    match who {
+        Who::Machine => of!("machine"),
+        Who::Station => of!("station"),
+        Who::Operator => of!("operator_id"),
+    }
 }
 
 /// Events that name a document, after a place (whose time does not count), stream

@@ -38,6 +38,7 @@ holds-past-hold-place = আটকানো হয়েছে
 holds-past-hold-grow = আরও যুক্ত
 holds-past-hold-cut = এখানে আরও তথ্য বাদ আছে; অডিটে সব আছে
 holds-past-hold-release = ছাড়া হয়েছে
+holds-wrong-nothing = কী স্থগিত করতে হবে বলুন: UID, লট বা পরিধি।
 error-hold-notes = মন্তব্য ২,০০০ অক্ষর পর্যন্ত হতে পারে।
 error-hold-owner = আপনার প্রতিষ্ঠানের কাউকে বাছুন।
 trace-exception-hold-gap = প্ল্যান্ট আটক পাওয়ার আগে ব্যবহার

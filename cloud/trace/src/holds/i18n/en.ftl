@@ -38,6 +38,7 @@ holds-past-hold-place = Placed
 holds-past-hold-grow = More came in
 holds-past-hold-cut = Further entries are left out here; the audit has all of them
 holds-past-hold-release = Released
+holds-wrong-nothing = Say what is to be held: a UID, a lot or a scope.
 error-hold-notes = Notes may have up to 2,000 characters.
 error-hold-owner = Choose a person of your organisation.
 trace-exception-hold-gap = Used before the plant had the hold

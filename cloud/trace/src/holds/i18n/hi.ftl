@@ -38,6 +38,7 @@ holds-past-hold-place = रोक लगाई गई
 holds-past-hold-grow = और आए
 holds-past-hold-cut = यहाँ और प्रविष्टियाँ छोड़ी गई हैं; ऑडिट में सब हैं
 holds-past-hold-release = छोड़ा गया
+holds-wrong-nothing = बताएँ कि क्या रोकना है: UID, लॉट या दायरा।
 error-hold-notes = टिप्पणियाँ 2,000 अक्षरों तक हो सकती हैं।
 error-hold-owner = अपने संगठन का व्यक्ति चुनें।
 trace-exception-hold-gap = संयंत्र को रोक मिलने से पहले उपयोग

@@ -38,6 +38,7 @@ holds-past-hold-place = ఆపబడింది
 holds-past-hold-grow = మరిన్ని చేరాయి
 holds-past-hold-cut = ఇక్కడ మరిన్ని నమోదులు వదిలివేశారు; ఆడిట్‌లో అన్నీ ఉన్నాయి
 holds-past-hold-release = విడుదలైంది
+holds-wrong-nothing = దేనికి నిలుపుదల పెట్టాలో చెప్పండి: UID, లాట్ లేదా పరిధి.
 error-hold-notes = గమనికలు 2,000 అక్షరాల వరకు ఉండవచ్చు.
 error-hold-owner = మీ సంస్థకు చెందిన వ్యక్తిని ఎంచుకోండి.
 trace-exception-hold-gap = ప్లాంట్‌కు హోల్డ్ అందకముందు వాడారు

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::forms::{self, Answers, Sent};
 use super::{PAGE, colour, maybe, millis, name, seconds};
 use crate::holds::store::one;
+use crate::pages::items::Items;
 use crate::pages::say;
 use crate::pages::who::Names;
 use crate::recalls::chart::{self, Chart};
@@ -73,6 +74,7 @@ struct OnePage<'a> {
     approval: Option<Standing>,
     may_manage: bool,
     units: Option<UnitPage>,
+    items: Items,
     letters: Vec<Letter>,
     /// Whether there is a mail server, and whether the caller may set one up.
     mails: bool,
@@ -325,6 +327,7 @@ pub(super) async fn show(
             approval: asked_for,
             may_manage,
             units,
+            items: Items::default(),
             letters,
             mails,
             may_settings: caller.may(&TENANT_MANAGE),
@@ -348,6 +351,9 @@ pub(super) async fn show(
     let actors = view.history.iter().map(|(_, _, who)| who.as_str()).chain([owner.as_str()]);
     let actors = actors.chain(view.view.released.iter().map(|one| one.released_by.as_str()));
     view.names = Names::read(state, caller, actors).await?;
+    let units = view.units.iter().flat_map(|page| &page.units);
+    let codes: Vec<&str> = units.map(|unit| unit.item.as_str()).collect();
+    view.items = Items::read(&state.db, &caller.cx, codes).await?;
     let title = format!("{} {}", view.recall.number, view.recall.reason);
     Shell::new(state, caller, title, "/recalls")
         .under(

@@ -26,8 +26,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 mod read;
+mod shallow;
 
 pub use read::moment;
+pub(super) use shallow::{conditions, conditions_of};
 
 /// Most levels of a tree.
 pub const MOST_DEEP: usize = 6;
@@ -390,7 +392,8 @@ impl Node {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+/// The path of what is called so at a path.
+pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 

@@ -227,6 +227,7 @@ fn in_range(at: NaiveDateTime) -> bool {
 
 fn event(fields: &mut Fields<'_>) -> Event {
     let stages: Vec<&str> = stages().map(|stage| stage.as_str_name()).collect();
+    let before = fields.mistakes.len();
     let mut event = Event {
         machine: fields.text("machine"),
         station: fields.text("station"),
@@ -255,7 +256,9 @@ fn event(fields: &mut Fields<'_>) -> Event {
     if !event.document.is_empty() && !event.customer.is_empty() {
         fields.tell("customer", "document-or-customer", "");
     }
-    if fields.fields.is_empty() || event == Event::default() {
+    // What is not to be counted says of no event what it is.
+    let nothing = Event { without_taken: event.without_taken, ..Event::default() };
+    if event == nothing && fields.mistakes.len() == before {
         fields.tell("", "empty", "");
     }
     event

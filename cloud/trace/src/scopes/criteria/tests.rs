@@ -74,6 +74,22 @@ fn what_only_chooses_needs_something_that_finds() {
 }
 
 #[test]
+fn a_condition_that_says_nothing_is_refused() {
+    let machine = json!({ "event": { "machine": "M" } });
+    for nothing in
+        [json!({}), json!({ "without_taken": true }), json!({ "machine": " ", "without_taken": true })]
+    {
+        let tree = json!({ "all": [machine, { "event": nothing }] });
+        assert_eq!(wrong(&tree), [("all[1].event".to_owned(), "empty")], "{tree}");
+    }
+    assert!(Node::parse(&json!({ "event": { "machine": "M", "without_taken": true } })).is_ok());
+    // What is wrong is told as that.
+    let noon = json!({ "event": { "from": "noon", "without_taken": true } });
+    assert_eq!(wrong(&noon), [("event.from".to_owned(), "moment")]);
+    assert_eq!(wrong(&json!({ "all": [machine, { "is": {} }] })), [("all[1].is".to_owned(), "empty")]);
+}
+
+#[test]
 fn a_tree_is_bounded() {
     let leaf = json!({ "event": { "machine": "M" } });
     let wide = json!({ "any": vec![leaf.clone(); MOST_NODES] });
@@ -83,6 +99,29 @@ fn a_tree_is_bounded() {
         deep = json!({ "all": [deep] });
     }
     assert_eq!(wrong(&deep)[0].1, "deep");
+}
+
+/// However deep it is nested, it is told how deep it may be, and where it is deeper.
+#[test]
+fn what_is_nested_far_too_deep_is_told_as_that() {
+    let leaf = r#"{"event":{"machine":"M"}}"#;
+    let far = format!("{}{leaf}{}", r#"{"not":"#.repeat(200), "}".repeat(200));
+    assert!(serde_json::from_str::<Value>(&far).is_err(), "deeper than JSON is read elsewhere");
+    let told = Node::parse(&conditions_of(&far)).unwrap_err();
+    let path = ["not"; MOST_DEEP].join(".");
+    assert_eq!(told, [Mistake { path, key: "deep", value: MOST_DEEP.to_string() }]);
+    let far = format!("{}{leaf}{}", r#"{"all":["#.repeat(200), "]}".repeat(200));
+    let told = wrong(&conditions_of(&far));
+    assert_eq!(told, [(["all[0]"; MOST_DEEP].join("."), "deep")]);
+    // What may be is read whole.
+    let most = format!("{}{leaf}{}", r#"{"all":["#.repeat(MOST_DEEP - 1), "]}".repeat(MOST_DEEP - 1));
+    assert_eq!(conditions_of(&most), serde_json::from_str::<Value>(&most).unwrap());
+    let each =
+        r#"{"all":[{"reading":{"low":-1,"high":2.5,"outside":true,"name":null,"x":18446744073709551615}}]}"#;
+    assert_eq!(conditions_of(each), serde_json::from_str::<Value>(each).unwrap());
+    for broken in ["", "{", r#"{"is":{}} x"#] {
+        assert_eq!(conditions_of(broken), Value::Null, "{broken}");
+    }
 }
 
 proptest! {

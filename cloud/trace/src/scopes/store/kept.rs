@@ -146,6 +146,33 @@ pub async fn get(tx: &mut Tx, scope: Uuid) -> Result<Option<ScopeRow>, Error> {
     .await
 }
 
+/// How the units of a scope were asked for, by whom and when.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct AskedRow {
+    pub criteria: Value,
+    pub created_at: DateTime<Utc>,
+    pub created_by: String,
+    /// The caller made it.
+    pub own: bool,
+}
+
+/// How a scope was made, also one that was taken out of the lists: of what came of it that is
+/// told all the same.
+pub async fn asked(tx: &mut Tx, scope: Uuid) -> Result<Option<AskedRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        AskedRow,
+        r#"select criteria, created_at as "created_at!", created_by as "created_by!",
+                  created_by = app.actor() as "own!"
+           from scopes where tenant_id = $1 and scope_id = $2"#,
+        tenant,
+        scope,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// UIDs of a scope after one, in order.
 pub async fn members_after(tx: &mut Tx, scope: Uuid, after: i64, limit: i64) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();

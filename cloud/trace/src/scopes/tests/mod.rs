@@ -2,6 +2,7 @@
 
 mod oven;
 mod saving;
+mod spelt;
 mod story;
 mod taken;
 mod web;

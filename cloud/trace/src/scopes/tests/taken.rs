@@ -227,3 +227,39 @@ async fn what_is_left_out_is_told_as_not_known_where_it_takes_too_long() {
         assert_eq!((told.taken_total, told.taken.len()), (known, known.unwrap_or_default()));
     }
 }
+
+#[tokio::test]
+async fn units_in_a_carton_that_was_dispatched_are_listed_as_with_the_customer() {
+    let mut site = press().await;
+    let carton = uid("KOL", "PK", 1);
+    site.say(
+        "KOL",
+        event(Stage::Packing, "2025-01-21T08:00:00Z")
+            .action(Action::Add)
+            .mint(&carton, Role::Parent, "BOX")
+            .part(&gear(1), Role::Child),
+    );
+    site.say(
+        "KOL",
+        event(Stage::Dispatch, "2025-01-22T08:00:00Z")
+            .part(&carton, Role::Subject)
+            .document("customer", "ACME"),
+    );
+    site.settle().await;
+    let web = Web::new(&site).await;
+    let criteria = json!({ "is": { "item": "GEAR" } });
+    let (_, told) = web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await;
+    let of = |told: &Value, uid: &str| {
+        let unit = told["units"].as_array().unwrap().iter().find(|unit| unit["uid"] == uid).unwrap();
+        (unit["custody"].clone(), unit["inside_of"].clone())
+    };
+    assert_eq!(of(&told, &gear(1)), (json!("customer"), json!(carton)), "{told}");
+    assert_eq!(of(&told, &gear(2)), (json!("location"), Value::Null), "{told}");
+    let wish = json!({ "name": "Gears", "criteria": criteria });
+    let (status, kept) = web.json("POST", "/api/v1/scopes", wish).await;
+    assert_eq!(status, StatusCode::CREATED, "{kept}");
+    let id = kept["scope_id"].as_str().unwrap();
+    let (_, page) = web.get(&format!("/suspects/scopes/{id}")).await;
+    assert!(page.contains("With a customer") && page.contains(&carton), "{page}");
+    assert!(!page.contains("In another label"), "{page}");
+}

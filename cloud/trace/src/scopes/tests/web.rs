@@ -214,6 +214,18 @@ async fn what_is_wrong_is_told_with_its_path_in_words() {
     let fields: Vec<&str> =
         told["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["all[0].reading.low", "all[0].reading.name", "all[1].event.from"], "{told}");
+    // Deeper than JSON is read elsewhere.
+    let far = (0..200).fold(json!({ "is": { "item": "MOTOR" } }), |inner, _| json!({ "not": inner }));
+    for (path, wish) in [
+        ("/api/v1/scopes/preview", json!({ "criteria": far })),
+        ("/api/v1/scopes", json!({ "name": "x", "criteria": far })),
+    ] {
+        let (status, told) = web.json("POST", path, wish).await;
+        assert_eq!((status, &told["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("scope.criteria")));
+        let error = &told["errors"][0];
+        assert_eq!(error["field"], "not.not.not.not.not.not", "{told}");
+        assert_eq!(error["detail"], "Conditions are nested deeper than 6 levels.", "{told}");
+    }
     let wish = json!({ "name": "", "criteria": { "is": { "item": "MOTOR" } } });
     assert_eq!(web.json("POST", "/api/v1/scopes", wish).await.1["code"], "scope.name");
     let wish = json!({ "name": "x", "criteria": { "is": { "item": "NONE" } } });

@@ -1,0 +1,279 @@
+//! Codes of conditions as what is known has them, and names that no event has.
+//!
+//! A code means what is called exactly so; where nothing is, what is called so in capitals, else
+//! in small letters, else whatever differs from it by capitals alone. Whether something is called
+//! so is asked of what conditions go by: events at the caller's plants, lots, orders, units.
+
+use platform::db::Tx;
+
+use super::asked::{Asked, Patience};
+use super::beside;
+use super::criteria::{Contains, Event, Is, Node, Reading, join};
+use super::error::ScopeError;
+use super::evaluate::lasting;
+use super::model::Hint;
+use super::store::leaf::{self as store, Fits, Measured, State};
+use super::store::{known, newest};
+use crate::explore::store::places;
+
+/// What a code is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Machine,
+    Station,
+    Operator,
+    Operation,
+    Plant,
+    Reason,
+    Reading,
+    Item,
+    Customer,
+    Document,
+    SupplierLot,
+    Supplier,
+}
+
+impl Named {
+    /// Whether it is told where no event names it.
+    fn is_told(self) -> bool {
+        !matches!(self, Self::Item | Self::Customer | Self::Document | Self::SupplierLot | Self::Supplier)
+    }
+}
+
+/// A code of a condition.
+struct Code<'a> {
+    /// The path of its field.
+    path: String,
+    named: Named,
+    text: &'a mut String,
+}
+
+/// What is known of a code.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// Something is called this.
+    As(String),
+    /// Nothing is called so, in whatever case.
+    Never,
+    /// To look for it took too long.
+    Unknown,
+}
+
+/// The conditions with each code as something is called, and names that no event has. What is
+/// called so in no way, or cannot be looked up in time, stays as it was typed.
+///
+/// # Errors
+/// [`ScopeError::TooSlow`] where no time is left for the question itself; the database.
+pub(super) async fn spelt(
+    tx: &mut Tx,
+    asked: &Asked<'_>,
+    node: &Node,
+) -> Result<(Node, Vec<Hint>), ScopeError> {
+    let (mut node, mut hints) = (node.clone(), Vec::new());
+    let mut codes = Vec::new();
+    collect(&mut node, "", &mut codes);
+    let looking = asked.beside(tx, Patience::CODES).await?;
+    for Code { path, named, text } in codes {
+        match look(tx, &looking, named, text).await? {
+            Seen::As(code) => *text = code,
+            Seen::Never if named.is_told() => hints.push(Hint { path, value: text.clone() }),
+            Seen::Never | Seen::Unknown => {}
+        }
+    }
+    asked.limit_time(tx).await?;
+    Ok((node, hints))
+}
+
+/// The codes of a tree, and where they stand.
+fn collect<'a>(node: &'a mut Node, path: &str, found: &mut Vec<Code<'a>>) {
+    let (leaf, codes) = match node {
+        Node::All(nodes) => return each(nodes, &join(path, "all"), found),
+        Node::Any(nodes) => return each(nodes, &join(path, "any"), found),
+        Node::Not(node) => return collect(node, &join(path, "not"), found),
+        Node::Event(event) => {
+            let Event { machine, station, operator, operation, plant, reason, document, customer, .. } =
+                &mut **event;
+            let codes = vec![
+                ("machine", Named::Machine, machine),
+                ("station", Named::Station, station),
+                ("operator", Named::Operator, operator),
+                ("operation", Named::Operation, operation),
+                ("plant", Named::Plant, plant),
+                ("reason", Named::Reason, reason),
+                ("document", Named::Document, document),
+                ("customer", Named::Customer, customer),
+            ];
+            ("event", codes)
+        }
+        Node::Reading(reading) => {
+            let Reading { name, operation, machine, station, plant, .. } = &mut **reading;
+            let codes = vec![
+                ("name", Named::Reading, name),
+                ("operation", Named::Operation, operation),
+                ("machine", Named::Machine, machine),
+                ("station", Named::Station, station),
+                ("plant", Named::Plant, plant),
+            ];
+            ("reading", codes)
+        }
+        Node::Contains(Contains { supplier_lot, supplier, .. }) => {
+            let codes = vec![
+                ("supplier_lot", Named::SupplierLot, supplier_lot),
+                ("supplier", Named::Supplier, supplier),
+            ];
+            ("contains", codes)
+        }
+        Node::Is(Is { item, plant, .. }) => {
+            ("is", vec![("item", Named::Item, item), ("plant", Named::Plant, plant)])
+        }
+    };
+    let leaf = join(path, leaf);
+    let said = codes.into_iter().filter(|(_, _, text)| !text.is_empty());
+    found.extend(said.map(|(field, named, text)| Code { path: join(&leaf, field), named, text }));
+}
+
+fn each<'a>(nodes: &'a mut [Node], path: &str, found: &mut Vec<Code<'a>>) {
+    for (index, node) in nodes.iter_mut().enumerate() {
+        collect(node, &format!("{path}[{index}]"), found);
+    }
+}
+
+/// How a code may be written, in the order in which it is tried. Pure.
+fn ways(typed: &str) -> Vec<String> {
+    let mut ways = vec![typed.to_owned()];
+    for way in [typed.to_uppercase(), typed.to_lowercase()] {
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways
+}
+
+/// Of what there is, what differs from a code by capitals alone. Pure.
+fn alike(typed: &str, known: Vec<String>) -> Option<String> {
+    let typed = typed.to_lowercase();
+    known.into_iter().find(|known| known.to_lowercase() == typed)
+}
+
+/// As what something is called that a code means.
+async fn look(tx: &mut Tx, looking: &Asked<'_>, named: Named, typed: &str) -> Result<Seen, ScopeError> {
+    let mut all = true;
+    for way in ways(typed) {
+        beside::begin(tx).await?;
+        let looked = is_known(tx, looking, named, &way).await;
+        match beside::settled(tx, looked).await? {
+            Some(true) => return Ok(Seen::As(way)),
+            Some(false) => {}
+            None => all = false,
+        }
+    }
+    beside::begin(tx).await?;
+    let looked = offered(tx, looking, named).await;
+    let Some(known) = beside::settled(tx, looked).await? else { return Ok(Seen::Unknown) };
+    Ok(match alike(typed, known) {
+        Some(code) => Seen::As(code),
+        None if all => Seen::Never,
+        None => Seen::Unknown,
+    })
+}
+
+/// What there is to choose from, where that is listed.
+async fn offered(tx: &mut Tx, looking: &Asked<'_>, named: Named) -> Result<Vec<String>, ScopeError> {
+    looking.next(tx).await?;
+    Ok(match named {
+        Named::Machine => known::machines(tx).await?,
+        Named::Station => known::stations(tx).await?,
+        Named::Operator => known::operators(tx).await?,
+        Named::Operation => known::operations(tx).await?,
+        Named::Reading => known::readings(tx).await?,
+        _ => Vec::new(),
+    })
+}
+
+/// Whether something is called exactly so.
+async fn is_known(tx: &mut Tx, looking: &Asked<'_>, named: Named, code: &str) -> Result<bool, ScopeError> {
+    looking.next(tx).await?;
+    let name = Some(code.to_owned());
+    let fits = Fits { own: tx.plants().codes(), ..Fits::default() };
+    let (fits, plant) = match named {
+        Named::Machine => (Fits { machine: name, ..fits }, None),
+        Named::Station => (Fits { station: name, ..fits }, None),
+        Named::Operator => (Fits { operator: name, ..fits }, None),
+        Named::Reason => (Fits { reason: name, ..fits }, None),
+        Named::Plant if looking.zones.iter().any(|(known, _)| known == code) => return Ok(true),
+        Named::Plant => (fits, Some(code)),
+        Named::Operation => return is_operation(tx, looking, Fits { operation: name, ..fits }, code).await,
+        Named::Reading => {
+            let measured = Measured { name: code.to_owned(), own: fits.own, ..Measured::default() };
+            return Ok(!newest::by_reading(tx, &measured, 1).await?.is_empty());
+        }
+        Named::Item => {
+            let state = State { item: name, ..State::default() };
+            return Ok(!store::by_state(tx, &state, None, 1).await?.is_empty());
+        }
+        Named::Customer => {
+            return Ok(!store::orders_of(tx, code, 1).await?.is_empty()
+                || is_document(tx, (code, "customer"), &fits).await?);
+        }
+        Named::Document => return is_document(tx, (code, ""), &fits).await,
+        Named::SupplierLot => return Ok(!store::of_supplier_lot(tx, code, None, 1).await?.is_empty()),
+        Named::Supplier => return Ok(!places::lots_supplied(tx, code, 1).await?.is_empty()),
+    };
+    if !newest::by_event(tx, &fits, plant, 1).await?.is_empty() {
+        return Ok(true);
+    }
+    if named != Named::Machine {
+        return Ok(false);
+    }
+    // One that stands alone at its station is what is begun and ended there by hand.
+    let Some((plant, station)) = store::station_of(tx, code).await? else { return Ok(false) };
+    let fits = Fits {
+        machine: Some(String::new()),
+        station: Some(station),
+        plants: Some(vec![plant]),
+        stages: Some(lasting(None)),
+        ..fits
+    };
+    Ok(!newest::by_event(tx, &fits, None, 1).await?.is_empty())
+}
+
+/// Whether an event names a document, of a type where that is not empty.
+async fn is_document(tx: &mut Tx, (number, kind): (&str, &str), fits: &Fits) -> Result<bool, ScopeError> {
+    let (numbers, types) = ([number.to_owned()], [kind.to_owned()]);
+    Ok(!store::by_document(tx, (&numbers, &types), fits, None, 1).await?.is_empty())
+}
+
+/// Whether an order or an event names an operation. No index finds events by it alone: they are
+/// gone through plant by plant, the newest first, as far as there is time.
+async fn is_operation(tx: &mut Tx, looking: &Asked<'_>, fits: Fits, code: &str) -> Result<bool, ScopeError> {
+    if known::operations(tx).await?.iter().any(|known| known == code) {
+        return Ok(true);
+    }
+    let plants = tx.plants().clone();
+    let mut at: Vec<String> = looking.zones.iter().map(|(plant, _)| plant.clone()).collect();
+    at.retain(|plant| plants.has(plant));
+    // And what belongs to no plant.
+    at.push(String::new());
+    for plant in at {
+        looking.next(tx).await?;
+        if !newest::by_event(tx, &fits, Some(&plant), 1).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_tried_as_it_was_typed_first() {
+        assert_eq!(ways("Plc1"), ["Plc1", "PLC1", "plc1"]);
+        assert_eq!(ways("PLC1"), ["PLC1", "plc1"]);
+        assert_eq!(ways("7"), ["7"]);
+        let known = || vec!["PLC2".to_owned(), "Plc1".to_owned()];
+        assert_eq!(alike("pLC1", known()).as_deref(), Some("Plc1"));
+        assert_eq!(alike("PLC", known()), None);
+    }
+}
