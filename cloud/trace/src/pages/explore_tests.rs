@@ -372,7 +372,7 @@ async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
     let sent = &sheets[6];
     assert_eq!(sent.heads[5], "Time (Asia/Kolkata)");
     assert_eq!(sent.times, [5]);
-    assert_eq!(sent.heads.len(), 12);
+    assert_eq!(sent.heads.len(), 13);
     let row = &sent.rows[0];
     assert_eq!(row[2], motor.as_str());
     assert_eq!(row[3], "ACME");

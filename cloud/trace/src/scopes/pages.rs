@@ -577,6 +577,7 @@ mod tests {
             life: "active",
             quality: "unrestricted",
             custody: "location",
+            inside_of: None,
             quantity: None,
             unit: String::new(),
         };
