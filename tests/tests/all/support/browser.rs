@@ -63,6 +63,8 @@ impl Browser {
         wanted.insert("acceptInsecureCerts".into(), true.into());
         // A form that was changed asks before it is left; here it may be.
         wanted.insert("unhandledPromptBehavior".into(), "accept".into());
+        // A large page is judged in seconds, and on a machine that does much else in a minute.
+        wanted.insert("timeouts".into(), json!({ "script": 180_000 }));
         wanted.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
         wanted.insert("goog:chromeOptions".into(), json!({ "binary": chromium, "args": arguments }));
         let page = ClientBuilder::new(HttpConnector::new())
