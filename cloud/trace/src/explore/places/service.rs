@@ -233,10 +233,13 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
     Ok(LotPage { lot, piles, piles_cut, deliveries, units, next, current_to, plants_behind })
 }
 
+/// What the labels of a pile have in common: plant, life, quality, custody, unit of measure.
+type PileKey<'a> = (&'a str, i16, i16, i16, &'a str);
+
 /// Labels of a lot by state, and by where the outermost thing around each is: `around` has those
 /// that are in something, and all that they are in. Pure.
 fn piles_of(rows: &[store::LotUnit], around: &HashMap<i64, Registered>) -> Vec<LotPile> {
-    let mut piles: BTreeMap<(&str, i16, i16, i16, &str), (i64, Decimal)> = BTreeMap::new();
+    let mut piles: BTreeMap<PileKey<'_>, (i64, Decimal)> = BTreeMap::new();
     for row in rows {
         let outer = around.get(&row.key).map(|inner| outer::outermost(around, inner));
         let (plant, custody) =
