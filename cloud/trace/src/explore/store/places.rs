@@ -221,6 +221,17 @@ pub async fn machines(
     Ok(rows.into_iter().map(|row| (row.machine, row.name, row.plant)).collect())
 }
 
+/// What a macro makes of the column that names a machine, a station or a person in events.
+macro_rules! column_of {
+    ($who:expr, $of:ident) => {
+        match $who {
+            Who::Machine => $of!("machine"),
+            Who::Station => $of!("station"),
+            Who::Operator => $of!("operator_id"),
+        }
+    };
+}
+
 /// Plants of the newest events that name a machine, a station or a person, one for each event, at
 /// most `limit`. The order keeps it on its index: how common the code is must not matter.
 pub async fn plants_of(tx: &mut Tx, who: Who, code: &str, limit: i64) -> Result<Vec<String>, Error> {
@@ -242,11 +253,7 @@ pub async fn plants_of(tx: &mut Tx, who: Who, code: &str, limit: i64) -> Result<
             .await
         };
     }
-    match who {
-        Who::Machine => of!("machine"),
-        Who::Station => of!("station"),
-        Who::Operator => of!("operator_id"),
-    }
+    column_of!(who, of)
 }
 
 /// Plants and times of the newest events of a machine, a station or a person before a moment,
@@ -281,11 +288,7 @@ pub async fn before(
             .collect()
         };
     }
-    Ok(match who {
-        Who::Machine => of!("machine"),
-        Who::Station => of!("station"),
-        Who::Operator => of!("operator_id"),
-    })
+    Ok(column_of!(who, of))
 }
 
 /// An event, as a machine, a person or a document knows it.
@@ -347,11 +350,7 @@ pub async fn events(
             .await
         };
     }
-    match who {
-        Who::Machine => of!("machine"),
-        Who::Station => of!("station"),
-        Who::Operator => of!("operator_id"),
-    }
+    column_of!(who, of)
 }
 
 /// Events that name a document, after a place (whose time does not count), stream
