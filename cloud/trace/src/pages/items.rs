@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use platform::ctx::Cx;
-use platform::db::{Db, DbError};
+use platform::db::{Db, DbError, Tx};
 use platform::i18n::{Names, Texts};
 
 use super::say::joined;
@@ -34,7 +34,15 @@ impl Items {
             return Ok(Self::default());
         }
         let codes: Vec<String> = codes.into_iter().map(str::to_owned).collect();
-        let rows = db.tx(cx, async |tx| Ok::<_, DbError>(store::item_names(tx, &codes).await?)).await?;
+        db.tx(cx, async |tx| Ok::<_, DbError>(Self::read_in(tx, &codes).await?)).await
+    }
+
+    /// As [`Self::read`], in a transaction.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn read_in(tx: &mut Tx, codes: &[String]) -> Result<Self, sqlx::Error> {
+        let rows = if codes.is_empty() { Vec::new() } else { store::item_names(tx, codes).await? };
         Ok(rows.into_iter().map(|(code, name, names)| (code, name, Names::from(names))).collect())
     }
 

@@ -209,15 +209,16 @@ impl Words {
     pub async fn read(state: &AppState, caller: &Caller, codes: &Codes) -> Result<Self, Problem> {
         let names = Names::read(state, caller, codes.people.iter().map(String::as_str)).await?;
         let reasons: Vec<String> = codes.reasons.iter().cloned().collect();
+        let items: Vec<String> = codes.items.iter().cloned().collect();
         let read = async |tx: &mut platform::db::Tx| {
             let reasons = match reasons.as_slice() {
                 [] => Vec::new(),
                 reasons => store::reason_texts(tx, reasons).await?,
             };
-            Ok::<_, DbError>((reasons, store::unit_symbols(tx).await?))
+            let items = Items::read_in(tx, &items).await?;
+            Ok::<_, DbError>((reasons, store::unit_symbols(tx).await?, items))
         };
-        let (reasons, units) = state.db.tx(&caller.cx, read).await?;
-        let items = Items::read(&state.db, &caller.cx, codes.items.iter().map(String::as_str)).await?;
+        let (reasons, units, items) = state.db.tx(&caller.cx, read).await?;
         Ok(Self { names, reasons: reasons.into_iter().collect(), units: units.into_iter().collect(), items })
     }
 
