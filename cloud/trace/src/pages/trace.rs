@@ -182,8 +182,19 @@ pub(super) async fn search(
             }
         }
     }
-    let shell = Shell::new(&state, &caller, caller.t("trace-search-title"), "/trace").searched(&asked.q);
-    let mut response = shell.page(&headers, &view)?;
+    searched(&state, &caller, &headers, &view, status)
+}
+
+/// The page of a search.
+fn searched(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    view: &SearchPage<'_>,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let shell = Shell::new(state, caller, caller.t("trace-search-title"), "/trace").searched(view.query);
+    let mut response = shell.page(headers, view)?;
     // htmx shows nothing of an error; a person who searched wants to read it.
     if !headers.contains_key("hx-request") {
         *response.status_mut() = status;
@@ -320,13 +331,8 @@ fn no_unit(
         return Err(say::problem(&caller.texts, error));
     };
     let view = SearchPage { error: Some(told), ..SearchPage::of(&caller.texts, code) };
-    let shell = Shell::new(state, caller, caller.t("trace-search-title"), "/trace").searched(code);
-    let mut response = shell.page(headers, &view)?;
-    // As where somebody searches: htmx shows nothing of an error.
-    if !headers.contains_key("hx-request") {
-        *response.status_mut() = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::NOT_FOUND);
-    }
-    Ok(response)
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::NOT_FOUND);
+    searched(state, caller, headers, &view, status)
 }
 
 /// What is wrong with a code; `None` where it is something else that is wrong. Pure.
