@@ -12,14 +12,13 @@ enough=$((6 * 1024 * 1024)) # KiB
 roomy() { [ "$(df --output=avail "$memory" 2>/dev/null | tail -n 1)" -ge "$enough" ] 2>/dev/null; }
 spare() { [ "$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)" -ge $((enough + 2 * 1024 * 1024)) ] 2>/dev/null; }
 runs() {
-    local probe
+    local probe failed=0
     probe=$(mktemp "$memory/tracewright-probe.XXXXXX" 2>/dev/null) || return 1
     printf '#!/bin/sh\n' >"$probe"
     chmod 700 "$probe"
-    local done=0
-    "$probe" 2>/dev/null || done=1
+    "$probe" 2>/dev/null || failed=1
     rm -f "$probe"
-    return "$done"
+    return "$failed"
 }
 
 if [ -z "${TMPDIR:-}" ] && roomy && spare && runs; then echo "$memory"; else echo "$usual"; fi
