@@ -7,7 +7,7 @@ use platform::ctx::{Cx, Plants};
 use platform::db::{Db, DbError, Tx};
 use platform::i18n::Texts;
 use platform::notify::{self, Notice, To};
-use platform::web::{AppState, Caller, IfMatch, NOT_A_PLACE, Problem, parse_place, place};
+use platform::web::{AppState, Caller, IfMatch, Problem, parse_place, place};
 use serde_json::json;
 use uid::TenantCode;
 use uuid::Uuid;
@@ -71,12 +71,7 @@ pub async fn list(
             return Err(TraceError::Parameter { field, problem: "holds a NUL".into() });
         }
     }
-    let after = after
-        .map(|after| {
-            parse_place(after)
-                .ok_or_else(|| TraceError::Parameter { field: "after", problem: NOT_A_PLACE.into() })
-        })
-        .transpose()?;
+    let after = after.map(|after| parse_place(after).ok_or_else(TraceError::no_place)).transpose()?;
     db.tx(cx, async |tx| {
         let tenant = own_code(tx).await?;
         let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);

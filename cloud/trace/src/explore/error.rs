@@ -1,6 +1,7 @@
 //! Why a trace cannot be answered.
 
 use platform::db::DbError;
+use platform::web::NOT_A_PLACE;
 use uid::{Uid, UidError};
 
 /// Why a question about UIDs has no answer.
@@ -52,6 +53,12 @@ impl From<sqlx::Error> for TraceError {
 }
 
 impl TraceError {
+    /// That `after` is none that an answer gave.
+    #[must_use]
+    pub fn no_place() -> Self {
+        Self::Parameter { field: "after", problem: NOT_A_PLACE.to_owned() }
+    }
+
     /// HTTP status of the problem.
     #[must_use]
     pub fn status(&self) -> u16 {

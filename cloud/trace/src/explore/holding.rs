@@ -355,10 +355,7 @@ pub async fn list(
     if !STATUSES.contains(&status) {
         return Err(TraceError::Parameter { field: "status", problem: "is none of placed, released".into() });
     }
-    let before = after.map(str::parse).transpose().map_err(|_| TraceError::Parameter {
-        field: "after",
-        problem: "is not what an answer gave as `next`".into(),
-    })?;
+    let before = after.map(str::parse).transpose().map_err(|_| TraceError::no_place())?;
     db.tx(cx, async |tx| {
         let tenant = own_code(tx).await?;
         let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);

@@ -203,8 +203,7 @@ fn cursor(after: Option<&str>) -> Result<(usize, After), TraceError> {
     let Some(after) = after else {
         return Ok((0, After::default()));
     };
-    let wrong =
-        || TraceError::Parameter { field: "after", problem: "is not what an answer gave as `next`".into() };
+    let wrong = TraceError::no_place;
     let mut parts = after.splitn(3, '.');
     let kind =
         parts.next().and_then(|kind| kind.parse().ok()).filter(|&kind| kind < ALL.len()).ok_or_else(wrong)?;

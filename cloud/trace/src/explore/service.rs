@@ -105,10 +105,7 @@ pub(super) fn place(text: &str) -> Result<Place, TraceError> {
             seq: next()?.parse().ok()?,
         })
     })();
-    place.ok_or_else(|| TraceError::Parameter {
-        field: "after",
-        problem: "is not what an answer gave as `events_next`".into(),
-    })
+    place.ok_or_else(TraceError::no_place)
 }
 
 /// A place as [`place`] reads it.

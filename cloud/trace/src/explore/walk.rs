@@ -76,10 +76,7 @@ pub(super) fn checked(ask: &Ask) -> Result<Option<After>, TraceError> {
         let place = (next()?.parse().ok()?, next()?.parse().ok()?);
         Some((place, u64::from_str_radix(next()?, 16).ok()?))
     })();
-    place.map(Some).ok_or_else(|| TraceError::Parameter {
-        field: "after",
-        problem: "is not what an answer gave as `next`".into(),
-    })
+    place.map(Some).ok_or_else(TraceError::no_place)
 }
 
 /// Walks from the UID that `text` stands for.

@@ -392,10 +392,7 @@ fn page<T: std::str::FromStr>(after: Option<&str>, first: T, limit: usize) -> Re
         let problem = format!("{limit} is not 1 to {MOST}");
         return Err(TraceError::Parameter { field: "limit", problem }.into());
     }
-    let after = after.map(str::parse::<T>).transpose().map_err(|_| TraceError::Parameter {
-        field: "after",
-        problem: "is not what an answer gave as `next`".into(),
-    })?;
+    let after = after.map(str::parse::<T>).transpose().map_err(|_| TraceError::no_place())?;
     Ok((after.unwrap_or(first), i64::try_from(limit + 1).unwrap_or(i64::MAX)))
 }
 

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
-use platform::web::{NOT_A_PLACE, parse_place, place};
+use platform::web::{parse_place, place};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ fn checked(limit: usize) -> Result<i64, RecallError> {
 }
 
 fn id_of(after: Option<&str>) -> Result<Option<Uuid>, RecallError> {
-    after.map(str::parse).transpose().map_err(|_| parameter("after", "is not what an answer gave as `next`"))
+    after.map(str::parse).transpose().map_err(|_| RecallError::from(TraceError::no_place()))
 }
 
 /// Recalls or drills, newest first. An empty status means all.
@@ -136,9 +136,7 @@ pub async fn units(
     }
     let after = match after {
         None => i64::MIN,
-        Some(after) => {
-            after.parse().map_err(|_| parameter("after", "is not what an answer gave as `next`"))?
-        }
+        Some(after) => after.parse().map_err(|_| TraceError::no_place())?,
     };
     let tenant = own_code(tx).await?;
     let place = (!place.is_empty()).then_some(place);
@@ -200,7 +198,7 @@ pub async fn responses(
         store::consignees::list(tx, recall).await?.into_iter().map(|one| one.consignee_id).collect();
     let from = match after {
         None => (DateTime::<Utc>::MAX_UTC, Uuid::max()),
-        Some(after) => parse_place(after).ok_or_else(|| parameter("after", NOT_A_PLACE))?,
+        Some(after) => parse_place(after).ok_or_else(TraceError::no_place)?,
     };
     let mut rows = store::answers::list(tx, recall, &seen, from, want).await?;
     let more = rows.len() > limit;

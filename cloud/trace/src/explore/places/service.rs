@@ -175,7 +175,7 @@ pub async fn clock_of(tx: &mut Tx, who: Who, code: &str, plant: &str) -> Result<
 pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> Result<LotPage, TraceError> {
     let limit = page.checked()?;
     let after = match &page.after {
-        Some(text) => text.parse().map_err(|_| wrong("after", "is not what an answer gave as `next`"))?,
+        Some(text) => text.parse().map_err(|_| TraceError::no_place())?,
         None => i64::MIN,
     };
     let (current_to, plants_behind) = fresh(tx, now).await?;
@@ -195,7 +195,14 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
     let next = rows.last().filter(|_| more).map(|row| row.key.to_string());
     let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
     let seen = scope::seen(tx, &keys).await?;
-    let around = outer::with_parents(tx, &keys).await?;
+    let counted = match page.after {
+        None => store::lot_units(tx, id, i64::MIN, store::MOST_IN_PILES).await?,
+        Some(_) => Vec::new(),
+    };
+    let inside = counted.iter().filter(|row| row.custody == Custody::Parent.number()).map(|row| row.key);
+    let climbing: Vec<i64> = keys.into_iter().chain(inside).collect();
+    let around = outer::with_parents(tx, &climbing).await?;
+    let mut piles = piles_of(&counted, &around);
     let units = rows
         .into_iter()
         .filter(|row| seen.contains(&row.key))
@@ -216,13 +223,6 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
             }
         })
         .collect();
-    let counted = match page.after {
-        None => store::lot_units(tx, id, i64::MIN, store::MOST_IN_PILES).await?,
-        Some(_) => Vec::new(),
-    };
-    let inside = counted.iter().filter(|row| row.custody == Custody::Parent.number()).map(|row| row.key);
-    let inside: Vec<i64> = inside.collect();
-    let mut piles = piles_of(&counted, &outer::with_parents(tx, &inside).await?);
     // How much there is of it elsewhere is for those there.
     piles.retain(|pile| plants.has(&pile.plant));
     let piles_cut = i64::try_from(counted.len()).is_ok_and(|counted| counted >= store::MOST_IN_PILES);
@@ -236,8 +236,8 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
 /// What the labels of a pile have in common: plant, life, quality, custody, unit of measure.
 type PileKey<'a> = (&'a str, i16, i16, i16, &'a str);
 
-/// Labels of a lot by state, and by where the outermost thing around each is: `around` has those
-/// that are in something, and all that they are in. Pure.
+/// Labels of a lot by state, and by where the outermost thing around each is: `around` has at least
+/// those that are in something, and all that they are in. Pure.
 fn piles_of(rows: &[store::LotUnit], around: &HashMap<i64, Registered>) -> Vec<LotPile> {
     let mut piles: BTreeMap<PileKey<'_>, (i64, Decimal)> = BTreeMap::new();
     for row in rows {
