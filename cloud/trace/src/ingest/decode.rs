@@ -119,7 +119,7 @@ fn rows(
 
     let row = EventRow {
         event_id: if readable {
-            take.id("event_id", &event.event_id).unwrap_or(Uuid::nil())
+            take.id("event_id", &event.event_id).unwrap_or_default()
         } else {
             Uuid::nil()
         },
