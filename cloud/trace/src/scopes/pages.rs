@@ -458,7 +458,7 @@ async fn scope(
         Ok((scope, page, compared))
     })
     .await?;
-    let node = scope.criteria.as_ref().and_then(|criteria| Node::parse(criteria).ok());
+    let node = scope.criteria.as_ref().and_then(|criteria| Node::kept(criteria).ok());
     let form = node.as_ref().and_then(Form::of);
     let other = match (&form, &node) {
         (None, Some(node)) => Some(serde_json::to_string_pretty(&node.to_json()).unwrap_or_default()),

@@ -305,7 +305,7 @@ pub async fn compare(
     now: DateTime<Utc>,
 ) -> Result<Compared, ScopeError> {
     let criteria = whole(tx, id).await?.criteria.ok_or(ScopeError::Others)?;
-    let node = parse(&criteria)?;
+    let node = Node::kept(&criteria).map_err(ScopeError::Criteria)?;
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, caller.zone).await?;
     let (node, _) = spelt(tx, &asked, &node).await?;
