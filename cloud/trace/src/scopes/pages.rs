@@ -171,10 +171,15 @@ fn units_html(texts: &Texts, items: &Items, units: &[Unit]) -> String {
     Units { texts, items, units }.render().unwrap_or_default()
 }
 
-/// A name that no event has, in words.
+/// A name that nothing has, in words.
 fn unknown(texts: &Texts, hint: &Hint) -> String {
     let field = builder::label(texts, hint.field());
-    texts.with("scope-unknown", &[("field", field.into()), ("value", hint.value.clone().into())])
+    // What events name, and what units are of.
+    let key = match hint.field() {
+        "item" | "lot" | "supplier_lot" | "supplier" => "scope-unknown-unit",
+        _ => "scope-unknown",
+    };
+    texts.with(key, &[("field", field.into()), ("value", hint.value.clone().into())])
 }
 
 /// To which moment an answer is current, as markup.

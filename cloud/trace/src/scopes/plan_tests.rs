@@ -45,6 +45,8 @@ fn trees() -> Vec<Value> {
         json!({ "reading": with(json!({ "name": "r7", "low": "30" })) }),
         json!({ "reading": { "name": "r7", "outside": true, "without_taken": true } }),
         json!({ "event": { "machine": "m7", "from": "2020-01-01T00:00", "without_taken": true } }),
+        // The lot of `HEAT-12`.
+        json!({ "contains": { "lot": "0458856d-95f0-40ba-f6f3-618b7fa37555" } }),
         json!({ "contains": { "supplier_lot": "HEAT-12" } }),
         json!({ "contains": { "uid": uid("KOL", "RM", 15) } }),
         json!({ "is": { "item": "I7", "life": "active" } }),
