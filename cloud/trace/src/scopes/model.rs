@@ -215,6 +215,8 @@ pub struct Compared {
     pub gone_total: usize,
     /// … and the first 200.
     pub gone: Vec<Unit>,
+    /// Names in the conditions that nothing at the caller's plants has now, as of a preview.
+    pub hints: Vec<Hint>,
     /// How far this answer reaches.
     pub current_to: CurrentTo,
     /// Plants that may know more.

@@ -171,6 +171,19 @@ fn units_html(texts: &Texts, items: &Items, units: &[Unit]) -> String {
     Units { texts, items, units }.render().unwrap_or_default()
 }
 
+/// Names that nothing has, each told by itself.
+#[derive(Template)]
+#[template(path = "scopes/hints.html")]
+struct Hints<'a> {
+    texts: &'a Texts,
+    hints: &'a [Hint],
+}
+
+/// Names that nothing has, as markup.
+fn hints_html(texts: &Texts, hints: &[Hint]) -> String {
+    Hints { texts, hints }.render().unwrap_or_default()
+}
+
 /// A name that nothing has, in words.
 fn unknown(texts: &Texts, hint: &Hint) -> String {
     let field = builder::label(texts, hint.field());

@@ -49,3 +49,21 @@ async fn an_event_that_says_nothing_is_any_in_what_was_kept() {
     let (status, told) = web.json("POST", "/api/v1/scopes/preview", asked).await;
     assert_eq!((status, &told["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("scope.criteria")));
 }
+
+#[tokio::test]
+async fn what_nothing_is_called_is_told_where_a_scope_is_asked_again() {
+    let site = oven().await;
+    let web = Web::new(&site).await;
+    let either = json!({ "any": [{ "event": { "machine": "OVEN-1" } }, { "event": { "machine": "PLC9" } }] });
+    let page = kept(&web, either).await;
+    let told = compared(&web, &page).await;
+    assert_eq!(told["same"], 2);
+    assert_eq!(told["hints"], json!([{ "path": "any[1].event.machine", "value": "PLC9" }]));
+    let (_, shown) = web.get(&format!("{page}?compare=1")).await;
+    assert!(shown.contains("Machine “PLC9”: no event of yours names it."), "{shown}");
+    // What is kept says only what it is.
+    let (_, shown) = web.get(&page).await;
+    assert!(!shown.contains("no event of yours"), "{shown}");
+    let page = kept(&web, json!({ "event": { "machine": "OVEN-1" } })).await;
+    assert_eq!(compared(&web, &page).await["hints"], json!([]));
+}
