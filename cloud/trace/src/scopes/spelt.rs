@@ -329,8 +329,8 @@ async fn is_document(tx: &mut Tx, (number, kind): (&str, &str), fits: &Fits) -> 
     Ok(!store::by_document(tx, (&numbers, &types), fits, None, 1).await?.is_empty())
 }
 
-/// Whether an order or an event names an operation. No index finds events by it alone: they are
-/// gone through plant by plant, the newest first, as far as there is time.
+/// Whether an order or an event names an operation. That no event does an index knows; of those that
+/// do no index has the newest, so that they are looked at plant by plant, where one is found soon.
 async fn is_operation(tx: &mut Tx, looking: &Asked<'_>, fits: Fits, code: &str) -> Result<bool, ScopeError> {
     if known::operations(tx).await?.iter().any(|known| known == code) {
         return Ok(true);
