@@ -77,7 +77,7 @@ pub(super) fn words(texts: &Texts, group: &Group) -> String {
 /// Kept conditions in words, a line each, those of a group further in. What rows cannot say is
 /// said as it was asked for. Pure.
 pub(crate) fn in_words(texts: &Texts, criteria: &Value) -> Vec<String> {
-    let Some(form) = Node::parse(criteria).ok().and_then(|node| Form::of(&node)) else {
+    let Some(form) = Node::kept(criteria).ok().and_then(|node| Form::of(&node)) else {
         return vec![criteria.to_string()];
     };
     let mut lines = Vec::new();
@@ -100,7 +100,10 @@ fn say_group(texts: &Texts, group: &Group, mark: &str, lines: &mut Vec<String>) 
                 let said = row
                     .said()
                     .map(|(field, value)| format!("{} {}", label(texts, field), shown(texts, field, value)));
-                let said = said.collect::<Vec<_>>().join(", ");
+                let mut said = said.collect::<Vec<_>>().join(", ");
+                if said.is_empty() {
+                    said = texts.t("scope-whatever");
+                }
                 let kind = texts.t(&format!("scope-kind-{}", row.kind.name));
                 lines.push(format!("{mark}{}{kind}: {said}", not(row.not)));
             }
@@ -197,9 +200,17 @@ mod tests {
         let telugu = in_words(&Texts::new(all.clone(), Lang::Te), &criteria);
         assert!(telugu.len() == english.len() && telugu[1].contains("OVEN-1"), "{telugu:?}");
         assert!(telugu.iter().zip(&english).all(|(one, other)| one != other), "{telugu:?}");
-        // What an older version kept and this one cannot read stands there as it is.
+        // What an older version kept and this one cannot read stands there as it is, …
         let odd = serde_json::json!({ "maybe": {} });
-        assert_eq!(in_words(&Texts::new(all, Lang::En), &odd), ["{\"maybe\":{}}"]);
+        let english = Texts::new(all, Lang::En);
+        assert_eq!(in_words(&english, &odd), ["{\"maybe\":{}}"]);
+        // … and an event that says nothing is any.
+        let any = serde_json::json!({ "all": [
+            { "is": { "item": "MOTOR" } },
+            { "event": { "without_taken": true } },
+        ] });
+        let said = in_words(&english, &any);
+        assert_eq!(said[2], "– Passed a machine or station: Any", "{said:?}");
     }
 
     #[test]

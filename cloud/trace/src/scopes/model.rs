@@ -62,8 +62,9 @@ pub struct Suspects {
     pub taken_total: Option<usize>,
     /// The first 50 of them.
     pub taken: Vec<Unit>,
-    /// Machines, stations, people, operations, readings, plants and reasons in the conditions
-    /// that no event of a unit at the caller's plants names: nothing fits by them yet.
+    /// Machines, stations, people, operations, readings, plants, reasons, documents and customers
+    /// in the conditions that no event of a unit at the caller's plants names, and items, lots and
+    /// suppliers that no unit there is of: nothing fits by them yet.
     pub hints: Vec<Hint>,
     /// Pass as `after` for the next page; null on the last.
     pub next: Option<String>,
@@ -73,7 +74,7 @@ pub struct Suspects {
     pub plants_behind: Vec<PlantBehind>,
 }
 
-/// A name in the conditions that no event has.
+/// A name in the conditions that nothing has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ScopeHint)]
 pub struct Hint {
@@ -214,6 +215,8 @@ pub struct Compared {
     pub gone_total: usize,
     /// … and the first 200.
     pub gone: Vec<Unit>,
+    /// Names in the conditions that nothing at the caller's plants has now, as of a preview.
+    pub hints: Vec<Hint>,
     /// How far this answer reaches.
     pub current_to: CurrentTo,
     /// Plants that may know more.

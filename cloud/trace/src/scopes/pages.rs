@@ -171,10 +171,28 @@ fn units_html(texts: &Texts, items: &Items, units: &[Unit]) -> String {
     Units { texts, items, units }.render().unwrap_or_default()
 }
 
-/// A name that no event has, in words.
+/// Names that nothing has, each told by itself.
+#[derive(Template)]
+#[template(path = "scopes/hints.html")]
+struct Hints<'a> {
+    texts: &'a Texts,
+    hints: &'a [Hint],
+}
+
+/// Names that nothing has, as markup.
+fn hints_html(texts: &Texts, hints: &[Hint]) -> String {
+    Hints { texts, hints }.render().unwrap_or_default()
+}
+
+/// A name that nothing has, in words.
 fn unknown(texts: &Texts, hint: &Hint) -> String {
     let field = builder::label(texts, hint.field());
-    texts.with("scope-unknown", &[("field", field.into()), ("value", hint.value.clone().into())])
+    // What events name, and what units are of.
+    let key = match hint.field() {
+        "item" | "lot" | "supplier_lot" | "supplier" => "scope-unknown-unit",
+        _ => "scope-unknown",
+    };
+    texts.with(key, &[("field", field.into()), ("value", hint.value.clone().into())])
 }
 
 /// To which moment an answer is current, as markup.
@@ -458,7 +476,7 @@ async fn scope(
         Ok((scope, page, compared))
     })
     .await?;
-    let node = scope.criteria.as_ref().and_then(|criteria| Node::parse(criteria).ok());
+    let node = scope.criteria.as_ref().and_then(|criteria| Node::kept(criteria).ok());
     let form = node.as_ref().and_then(Form::of);
     let other = match (&form, &node) {
         (None, Some(node)) => Some(serde_json::to_string_pretty(&node.to_json()).unwrap_or_default()),

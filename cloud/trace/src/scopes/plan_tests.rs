@@ -16,6 +16,10 @@ use super::store::known;
 use crate::explore::plan_tests::{ROWS, offences};
 use crate::testing::{Site, uid};
 
+/// Tables of a test are small: what a plan does here by way of an index, it does there.
+const LARGE: &str =
+    "set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off";
+
 const MORE: &str = "
 insert into event_readings (tenant_id, agent_id, epoch, seq, ordinal, name, value, unit, quality, low, high, taken_at)
 select app.tenant(), a.agent_id, 9, g, 1, 'r' || g % 50, g % 40, 'x', 1, 2, 37, now() - g * interval '1 minute'
@@ -45,6 +49,8 @@ fn trees() -> Vec<Value> {
         json!({ "reading": with(json!({ "name": "r7", "low": "30" })) }),
         json!({ "reading": { "name": "r7", "outside": true, "without_taken": true } }),
         json!({ "event": { "machine": "m7", "from": "2020-01-01T00:00", "without_taken": true } }),
+        // The lot of `HEAT-12`.
+        json!({ "contains": { "lot": "0458856d-95f0-40ba-f6f3-618b7fa37555" } }),
         json!({ "contains": { "supplier_lot": "HEAT-12" } }),
         json!({ "contains": { "uid": uid("KOL", "RM", 15) } }),
         json!({ "is": { "item": "I7", "life": "active" } }),
@@ -74,9 +80,6 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
     let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
     sqlx::raw_sql("analyze").execute(&mut owner).await.unwrap();
     owner.close().await.unwrap();
-    // Tables of a test are small: what a plan does here by way of an index, it does there.
-    let large =
-        "set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off";
     let mut met = 0;
     for criteria in trees() {
         let node = Node::parse(&criteria).unwrap();
@@ -84,7 +87,7 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
             .db
             .db
             .tx(&site.cx(), async |tx| {
-                sqlx::raw_sql(large).execute(tx.conn()).await?;
+                sqlx::raw_sql(LARGE).execute(tx.conn()).await?;
                 let sql = crate::genealogy::Genealogy::default();
                 let asked = Asked::new(tx, &sql, Tz::UTC).await?;
                 let found = evaluate(tx, &asked, &node).await?;
@@ -108,7 +111,7 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
         .db
         .db
         .tx(&site.cx(), async |tx| {
-            sqlx::raw_sql(large).execute(tx.conn()).await?;
+            sqlx::raw_sql(LARGE).execute(tx.conn()).await?;
             assert_eq!(known::machines(tx).await?.len(), 20);
             assert_eq!(known::stations(tx).await?.len(), 20);
             assert_eq!(known::operators(tx).await?.len(), 50);
@@ -119,6 +122,50 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
         })
         .await;
     offered.unwrap();
+}
+
+const OPERATIONS: &str = "
+insert into lifecycle_events (tenant_id, agent_id, epoch, seq, event_id, stage, action, occurred_at,
+    occurred_offset_min, recorded_at, plant, station, operator_id, shift, location, operation, attempt,
+    outcome, reason, machine, overridden_by, reference_type, reference_number, payload)
+select app.tenant(), a.agent_id, 9, g, md5(a.agent_id::text || g)::uuid, 15, 0, now() - g * interval '1 minute', 0, now(),
+    'KOL', 'D' || g % 20, '', '', '', 'OP-' || g % 12, 1, 0, '', '', '', '', '', ''
+from agents a, generate_series(1, 5000) g where a.name = 'KOL';
+insert into event_subjects (tenant_id, key, agent_id, epoch, seq, ordinal, role, unit, unit2, count, mint, item)
+select app.tenant(), 3474027400000000000 + g, a.agent_id, 9, g, 0, 1, 'pcs', '', 1, false, ''
+from agents a, generate_series(1, 5000) g where a.name = 'KOL';
+";
+
+#[tokio::test]
+async fn that_no_event_names_an_operation_is_known_without_reading_events() {
+    let site = Site::of(TestDb::at_home().await, "SAIF").await;
+    site.sql(OPERATIONS).await;
+    let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
+    sqlx::raw_sql("analyze").execute(&mut owner).await.unwrap();
+    owner.close().await.unwrap();
+    let read = "select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint \
+                from pg_stat_xact_user_tables where relname like 'lifecycle_events%'";
+    let done: Result<(), ScopeError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            sqlx::raw_sql(LARGE).execute(tx.conn()).await?;
+            let sql = crate::genealogy::Genealogy::default();
+            let asked = Asked::new(tx, &sql, Tz::UTC).await?;
+            for (operation, there) in [("OP-7", true), ("op-7", true), ("NONE", false)] {
+                let node =
+                    Node::parse(&json!({ "event": { "operator": "p", "operation": operation } })).unwrap();
+                let before: i64 = sqlx::query_scalar(read).fetch_one(tx.conn()).await?;
+                let (_, hints) = spelt(tx, &asked, &node).await?;
+                let after: i64 = sqlx::query_scalar(read).fetch_one(tx.conn()).await?;
+                let told: Vec<&str> = hints.iter().map(|hint| hint.value.as_str()).collect();
+                assert_eq!(told, if there { vec!["p"] } else { vec!["p", "NONE"] });
+                assert!(after - before < 500, "{operation}: {} events read", after - before);
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
 }
 
 #[tokio::test]

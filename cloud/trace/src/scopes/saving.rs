@@ -220,7 +220,7 @@ async fn search(db: &Db, cx: &Cx, job: &Job, genealogy: &Genealogy) -> Result<bo
             if !store::claim(tx, id).await? {
                 return Ok(false);
             }
-            let node = service::parse(&job.criteria)?;
+            let node = Node::kept(&job.criteria).map_err(ScopeError::Criteria)?;
             let through_batch = through(tx).await?;
             let zone = platform::i18n::zone(&job.zone);
             let asked = Asked::patient(tx, genealogy, zone, Patience::JOB).await?;

@@ -305,10 +305,10 @@ pub async fn compare(
     now: DateTime<Utc>,
 ) -> Result<Compared, ScopeError> {
     let criteria = whole(tx, id).await?.criteria.ok_or(ScopeError::Others)?;
-    let node = parse(&criteria)?;
+    let node = Node::kept(&criteria).map_err(ScopeError::Criteria)?;
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, caller.zone).await?;
-    let (node, _) = spelt(tx, &asked, &node).await?;
+    let (node, hints) = spelt(tx, &asked, &node).await?;
     let found = evaluate(tx, &asked, &node).await?;
     let tenant = tx.tenant();
     let mut before = kept::members(tx, tenant, id).await?;
@@ -322,6 +322,7 @@ pub async fn compare(
         new: units(tx, &first(&new)).await?,
         gone_total: gone.len(),
         gone: units(tx, &first(&gone)).await?,
+        hints,
         current_to,
         plants_behind: behind(tx, now).await?,
     })

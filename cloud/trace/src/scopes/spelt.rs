@@ -1,10 +1,13 @@
-//! Codes of conditions as what is known has them, and names that no event has.
+//! Codes of conditions as what is known has them, and names that nothing has.
 //!
 //! A code means what is called exactly so; where nothing is, what is called so in capitals, else
 //! in small letters, else whatever differs from it by capitals alone. Whether something is called
-//! so is asked of what conditions go by: events at the caller's plants, lots, orders, units.
+//! so is asked of what conditions go by: events at the caller's plants, lots, orders, units. Of a
+//! caller for some plants, what units and orders of others are called is known to the spelling
+//! alone: to them it is told as what nothing is called.
 
 use platform::db::Tx;
+use uuid::Uuid;
 
 use super::asked::{Asked, Patience};
 use super::beside;
@@ -14,7 +17,9 @@ use super::evaluate::lasting;
 use super::model::Hint;
 use super::store::leaf::{self as store, Fits, Measured, State};
 use super::store::{known, newest};
+use crate::explore::scope;
 use crate::explore::store::places;
+use crate::holds;
 
 /// What a code is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,23 +34,30 @@ enum Named {
     Item,
     Customer,
     Document,
+    Lot,
     SupplierLot,
     Supplier,
 }
 
 impl Named {
-    /// Whether it is told where no event names it.
-    fn is_told(self) -> bool {
-        !matches!(self, Self::Item | Self::Customer | Self::Document | Self::SupplierLot | Self::Supplier)
+    /// Whether it is looked up among what is of all plants, and not among events of some.
+    fn is_of_all(self) -> bool {
+        matches!(self, Self::Item | Self::Customer | Self::Lot | Self::SupplierLot | Self::Supplier)
     }
 }
+
+/// Most labels, lots and orders of a name among which one of the caller's is looked for.
+const MOST: i64 = 500;
 
 /// A code of a condition.
 struct Code<'a> {
     /// The path of its field.
     path: String,
     named: Named,
-    text: &'a mut String,
+    /// As it was typed.
+    typed: String,
+    /// Where it stands; none of an id, which is written in one way alone.
+    text: Option<&'a mut String>,
 }
 
 /// What is known of a code.
@@ -59,8 +71,8 @@ enum Seen {
     Unknown,
 }
 
-/// The conditions with each code as something is called, and names that no event has. What is
-/// called so in no way, or cannot be looked up in time, stays as it was typed.
+/// The conditions with each code as something is called, and names that nothing of the caller's
+/// has. What is called so in no way, or cannot be looked up in time, stays as it was typed.
 ///
 /// # Errors
 /// [`ScopeError::TooSlow`] where no time is left for the question itself; the database.
@@ -73,11 +85,20 @@ pub(super) async fn spelt(
     let mut codes = Vec::new();
     collect(&mut node, "", &mut codes);
     let looking = asked.beside(tx, Patience::CODES).await?;
-    for Code { path, named, text } in codes {
-        match look(tx, &looking, named, text).await? {
-            Seen::As(code) => *text = code,
-            Seen::Never if named.is_told() => hints.push(Hint { path, value: text.clone() }),
-            Seen::Never | Seen::Unknown => {}
+    for Code { path, named, typed, text } in codes {
+        let told = match look(tx, &looking, named, &typed).await? {
+            Seen::As(code) => {
+                let theirs = is_theirs(tx, &looking, named, &code).await?;
+                if let Some(text) = text {
+                    *text = code;
+                }
+                !theirs
+            }
+            Seen::Never => true,
+            Seen::Unknown => false,
+        };
+        if told {
+            hints.push(Hint { path, value: typed });
         }
     }
     asked.limit_time(tx).await?;
@@ -116,7 +137,11 @@ fn collect<'a>(node: &'a mut Node, path: &str, found: &mut Vec<Code<'a>>) {
             ];
             ("reading", codes)
         }
-        Node::Contains(Contains { supplier_lot, supplier, .. }) => {
+        Node::Contains(Contains { lot, supplier_lot, supplier, .. }) => {
+            if let Some(lot) = lot {
+                let path = join(path, "contains.lot");
+                found.push(Code { path, named: Named::Lot, typed: lot.to_string(), text: None });
+            }
             let codes = vec![
                 ("supplier_lot", Named::SupplierLot, supplier_lot),
                 ("supplier", Named::Supplier, supplier),
@@ -129,7 +154,10 @@ fn collect<'a>(node: &'a mut Node, path: &str, found: &mut Vec<Code<'a>>) {
     };
     let leaf = join(path, leaf);
     let said = codes.into_iter().filter(|(_, _, text)| !text.is_empty());
-    found.extend(said.map(|(field, named, text)| Code { path: join(&leaf, field), named, text }));
+    found.extend(said.map(|(field, named, text)| {
+        let typed = text.clone();
+        Code { path: join(&leaf, field), named, typed, text: Some(text) }
+    }));
 }
 
 fn each<'a>(nodes: &'a mut [Node], path: &str, found: &mut Vec<Code<'a>>) {
@@ -216,6 +244,7 @@ async fn is_known(tx: &mut Tx, looking: &Asked<'_>, named: Named, code: &str) ->
                 || is_document(tx, (code, "customer"), &fits).await?);
         }
         Named::Document => return is_document(tx, (code, ""), &fits).await,
+        Named::Lot => return Ok(!of_lot(tx, code, 1).await?.is_empty()),
         Named::SupplierLot => return Ok(!store::of_supplier_lot(tx, code, None, 1).await?.is_empty()),
         Named::Supplier => return Ok(!places::lots_supplied(tx, code, 1).await?.is_empty()),
     };
@@ -237,14 +266,71 @@ async fn is_known(tx: &mut Tx, looking: &Asked<'_>, named: Named, code: &str) ->
     Ok(!newest::by_event(tx, &fits, None, 1).await?.is_empty())
 }
 
+/// Labels of the lot with this id.
+async fn of_lot(tx: &mut Tx, id: &str, limit: i64) -> Result<Vec<i64>, ScopeError> {
+    let Ok(lot) = id.parse::<Uuid>() else { return Ok(Vec::new()) };
+    Ok(holds::of_lots(tx, &[lot], limit).await?)
+}
+
+/// Whether something that is called so is the caller's; also where that cannot be known in time,
+/// or there is so much that one of it may be. What events name was looked for at their plants
+/// alone.
+async fn is_theirs(tx: &mut Tx, looking: &Asked<'_>, named: Named, code: &str) -> Result<bool, ScopeError> {
+    if tx.plants().is_all() || !named.is_of_all() {
+        return Ok(true);
+    }
+    beside::begin(tx).await?;
+    let looked = some_of_theirs(tx, looking, named, code).await;
+    Ok(beside::settled(tx, looked).await?.unwrap_or(true))
+}
+
+/// [`is_theirs`], however long it takes.
+async fn some_of_theirs(
+    tx: &mut Tx,
+    looking: &Asked<'_>,
+    named: Named,
+    code: &str,
+) -> Result<bool, ScopeError> {
+    looking.next(tx).await?;
+    let is_many = |count: usize| i64::try_from(count).is_ok_and(|count| count >= MOST);
+    let labels = match named {
+        Named::Item => {
+            let state = State { item: Some(code.to_owned()), ..State::default() };
+            store::by_state(tx, &state, None, MOST).await?
+        }
+        Named::Lot => of_lot(tx, code, MOST).await?,
+        Named::SupplierLot => store::of_supplier_lot(tx, code, None, MOST).await?,
+        Named::Supplier => {
+            let lots = places::lots_supplied(tx, code, MOST).await?;
+            if is_many(lots.len()) {
+                return Ok(true);
+            }
+            holds::of_lots(tx, &lots, MOST).await?
+        }
+        Named::Customer => {
+            let mut numbers = store::orders_of(tx, code, MOST).await?;
+            if is_many(numbers.len()) {
+                return Ok(true);
+            }
+            let mut types = vec!["so".to_owned(); numbers.len()];
+            numbers.push(code.to_owned());
+            types.push("customer".to_owned());
+            let fits = Fits { own: tx.plants().codes(), ..Fits::default() };
+            return Ok(!store::by_document(tx, (&numbers, &types), &fits, None, 1).await?.is_empty());
+        }
+        _ => return Ok(true),
+    };
+    Ok(is_many(labels.len()) || !scope::seen(tx, &labels).await?.is_empty())
+}
+
 /// Whether an event names a document, of a type where that is not empty.
 async fn is_document(tx: &mut Tx, (number, kind): (&str, &str), fits: &Fits) -> Result<bool, ScopeError> {
     let (numbers, types) = ([number.to_owned()], [kind.to_owned()]);
     Ok(!store::by_document(tx, (&numbers, &types), fits, None, 1).await?.is_empty())
 }
 
-/// Whether an order or an event names an operation. No index finds events by it alone: they are
-/// gone through plant by plant, the newest first, as far as there is time.
+/// Whether an order or an event names an operation. That no event does an index knows; of those that
+/// do no index has the newest, so that they are looked at plant by plant, where one is found soon.
 async fn is_operation(tx: &mut Tx, looking: &Asked<'_>, fits: Fits, code: &str) -> Result<bool, ScopeError> {
     if known::operations(tx).await?.iter().any(|known| known == code) {
         return Ok(true);

@@ -52,6 +52,13 @@ pub struct Mistake {
     pub value: String,
 }
 
+impl Mistake {
+    /// An event says nothing.
+    fn is_empty_event(&self) -> bool {
+        self.key == "empty" && self.path.rsplit('.').next() == Some("event")
+    }
+}
+
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -287,9 +294,23 @@ impl Node {
     /// # Errors
     /// The mistakes, in the order of the tree.
     pub fn parse(value: &Value) -> Result<Self, Vec<Mistake>> {
+        Self::read(value, |_| true)
+    }
+
+    /// Reads a tree that was kept. It may have events that say nothing, which were no mistake once:
+    /// every event fits them, as it did then.
+    ///
+    /// # Errors
+    /// As for [`Node::parse`].
+    pub fn kept(value: &Value) -> Result<Self, Vec<Mistake>> {
+        Self::read(value, |mistake| !mistake.is_empty_event())
+    }
+
+    fn read(value: &Value, counts: fn(&Mistake) -> bool) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let mut nodes = 0;
         let node = read::node(value, "", 1, &mut nodes, &mut mistakes);
+        mistakes.retain(counts);
         if nodes > MOST_NODES {
             mistakes.push(Mistake { path: String::new(), key: "nodes", value: MOST_NODES.to_string() });
         }

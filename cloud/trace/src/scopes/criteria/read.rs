@@ -10,7 +10,8 @@ use super::{
 };
 use crate::projection::state::{Custody, Life, Quality};
 
-/// Reads a node at a path; mistakes are told to the last argument.
+/// Reads a node at a path; mistakes are told to the last argument, and a leaf with some is there
+/// without what is wrong.
 pub(super) fn node(
     value: &Value,
     path: &str,
@@ -59,7 +60,6 @@ pub(super) fn node(
                 tell(&here, "fields", "");
                 return None;
             };
-            let before = mistakes.len();
             let mut fields = Fields { fields, path: here, mistakes, known: Vec::new() };
             let leaf = match name.as_str() {
                 "event" => Node::Event(Box::new(event(&mut fields))),
@@ -68,7 +68,7 @@ pub(super) fn node(
                 _ => Node::Is(is(&mut fields)),
             };
             fields.end();
-            (mistakes.len() == before).then_some(leaf)
+            Some(leaf)
         }
         other => {
             tell(path, "kind", other);

@@ -90,6 +90,25 @@ fn a_condition_that_says_nothing_is_refused() {
 }
 
 #[test]
+fn of_what_was_kept_an_event_that_says_nothing_is_any() {
+    let machine = json!({ "event": { "machine": "M" } });
+    let any = json!({ "event": { "without_taken": true } });
+    let tree = json!({ "all": [machine, { "not": any }, { "any": [machine, any] }] });
+    assert_eq!(Node::kept(&tree).unwrap().to_json(), tree);
+    // It finds nothing by itself, and what else is wrong stays so.
+    let mistakes = |value: &Value| {
+        let mistakes = Node::kept(value).unwrap_err();
+        mistakes.into_iter().map(|mistake| (mistake.path, mistake.key)).collect::<Vec<_>>()
+    };
+    assert_eq!(mistakes(&any), [(String::new(), "event-alone")]);
+    let more = json!({ "all": [machine, any, { "is": {} }, { "event": { "from": "noon" } }] });
+    assert_eq!(
+        mistakes(&more),
+        [("all[2].is".to_owned(), "empty"), ("all[3].event.from".to_owned(), "moment")]
+    );
+}
+
+#[test]
 fn a_tree_is_bounded() {
     let leaf = json!({ "event": { "machine": "M" } });
     let wide = json!({ "any": vec![leaf.clone(); MOST_NODES] });

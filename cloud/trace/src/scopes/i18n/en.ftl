@@ -72,6 +72,7 @@ scope-looked-back = These are of what happened since { $at }.
 scope-more-hint = There may be more. Narrow the time to count them; what is saved as a scope is always all of them, and a job goes on where that takes longer.
 scope-none = No unit fits. A wider time, or one condition less, finds more.
 scope-unknown = { $field } “{ $value }”: no event of yours names it.
+scope-unknown-unit = { $field } “{ $value }”: no unit of yours is of it.
 scope-name = Name
 scope-keep = Save as scope
 scope-hold = Hold these

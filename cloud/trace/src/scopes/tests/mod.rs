@@ -1,5 +1,6 @@
 //! Suspects and scopes over a real database.
 
+mod kept;
 mod oven;
 mod saving;
 mod spelt;

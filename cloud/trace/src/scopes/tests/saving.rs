@@ -169,6 +169,19 @@ async fn what_is_stopped_while_it_is_looked_for_keeps_nothing_of_that() {
 }
 
 #[tokio::test]
+async fn what_an_older_version_was_to_save_is_saved() {
+    let site = oven().await;
+    kept(&site, &site.cx(), motors(), NOTHING).await.unwrap();
+    site.sql(
+        r#"update scopes set criteria =
+               '{"all": [{"event": {"machine": "OVEN-1"}}, {"event": {"without_taken": true}}]}'"#,
+    )
+    .await;
+    whole(&site).await;
+    assert_eq!((site.ask(STANDS).await, site.ask(MEMBERS).await), ("kept/2/2/2/2".into(), "2".into()));
+}
+
+#[tokio::test]
 async fn nothing_takes_a_half_saved_scope_for_a_whole_one() {
     let site = oven().await;
     let web = Web::new(&site).await;

@@ -8,13 +8,26 @@ use serde_json::{Value, json};
 
 use super::oven;
 use super::web::Web;
-use crate::testing::{Say, event, uid};
+use crate::testing::{Say, event, example, uid};
 
 async fn total(web: &Web, criteria: Value) -> Value {
+    hints(web, criteria).await.0
+}
+
+/// How many units fit, and what nothing is called.
+async fn hints(web: &Web, criteria: Value) -> (Value, Value) {
     let asked = json!({ "criteria": criteria });
     let (status, told) = web.json("POST", "/api/v1/scopes/preview", asked).await;
     assert_eq!(status, StatusCode::OK, "{told}");
-    told["total"].clone()
+    (told["total"].clone(), told["hints"].clone())
+}
+
+/// Paths and names of hints.
+fn told(hints: &Value) -> Vec<(&str, &str)> {
+    fn text<'a>(hint: &'a Value, field: &str) -> &'a str {
+        hint[field].as_str().unwrap()
+    }
+    hints.as_array().unwrap().iter().map(|hint| (text(hint, "path"), text(hint, "value"))).collect()
 }
 
 #[tokio::test]
@@ -77,12 +90,6 @@ async fn a_machine_that_stands_alone_at_its_station_is_found_in_any_case() {
 async fn what_no_event_names_is_told_beside_the_answer() {
     let site = oven().await;
     let web = Web::new(&site).await;
-    let hints = async |web: &Web, criteria: Value| {
-        let asked = json!({ "criteria": criteria });
-        let (status, told) = web.json("POST", "/api/v1/scopes/preview", asked).await;
-        assert_eq!(status, StatusCode::OK, "{told}");
-        (told["total"].clone(), told["hints"].clone())
-    };
     let either = json!({ "any": [{ "event": { "machine": "oven-1" } }, { "event": { "machine": "PLC9" } }] });
     let hint = json!([{ "path": "any[1].event.machine", "value": "PLC9" }]);
     assert_eq!(hints(&web, either).await, (json!(2), hint));
@@ -107,4 +114,53 @@ async fn what_no_event_names_is_told_beside_the_answer() {
     assert!(page.contains("Machine “PLC9”: no event of yours names it."), "{page}");
     let (_, page) = web.get("/suspects?machine=oven-1").await;
     assert!(page.contains("2 units") && !page.contains("no event of yours"), "{page}");
+}
+
+#[tokio::test]
+async fn what_no_unit_is_of_is_told_too() {
+    let mut site = oven().await;
+    example(&mut site);
+    site.settle().await;
+    site.sql(
+        "insert into orders (tenant_id, type, number, plant, partner)
+         values (app.tenant(), 'so', 'SO-1', 'KOL', 'ACME')",
+    )
+    .await;
+    let web = Web::new(&site).await;
+    let (lot, other) = ("01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002");
+    let of = |item: &str, lot: &str, [supplier_lot, supplier]: [&str; 2], document: &str, customer: &str| {
+        json!({ "any": [
+            { "is": { "item": item } },
+            { "contains": { "lot": lot } },
+            { "contains": { "supplier_lot": supplier_lot, "supplier": supplier } },
+            { "event": { "document": document } },
+            { "event": { "customer": customer } },
+        ] })
+    };
+    let all = |values: [&'static str; 6]| {
+        let paths = [
+            "any[0].is.item",
+            "any[1].contains.lot",
+            "any[2].contains.supplier_lot",
+            "any[2].contains.supplier",
+            "any[3].event.document",
+            "any[4].event.customer",
+        ];
+        paths.into_iter().zip(values).collect::<Vec<_>>()
+    };
+    let (total, strange) = hints(&web, of("NONE", other, ["HEAT-9", "NOBODY"], "GRN-9", "STRANGER")).await;
+    assert_eq!(total, 0);
+    assert_eq!(told(&strange), all(["NONE", other, "HEAT-9", "NOBODY", "GRN-9", "STRANGER"]));
+    let known = of("steel-10", lot, ["heat-77", "xyz"], "GRN-2025-045", "acme");
+    assert_eq!(hints(&web, known.clone()).await, (json!(1), json!([])));
+    // To somebody of another plant, what this one has is as what there is not, and as it was typed.
+    let visitor = Web::of(&site.db.db, site.tenant, Scope::Write, Plants::some(["VSK"])).await;
+    let (total, theirs) = hints(&visitor, known.clone()).await;
+    assert_eq!(total, 0);
+    assert_eq!(told(&theirs), all(["steel-10", lot, "heat-77", "xyz", "GRN-2025-045", "acme"]));
+    let own = Web::of(&site.db.db, site.tenant, Scope::Write, Plants::some(["KOL"])).await;
+    let (total, theirs) = hints(&own, known).await;
+    assert_eq!((total, told(&theirs)), (json!(1), vec![("any[4].event.customer", "acme")]));
+    let (_, page) = web.get("/suspects?item=NONE").await;
+    assert!(page.contains("Item “NONE”: no unit of yours is of it."), "{page}");
 }
