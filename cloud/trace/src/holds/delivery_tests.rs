@@ -223,6 +223,7 @@ async fn a_held_label_in_a_carton_that_was_dispatched_is_listed_as_with_the_cust
         "KOL",
         said(Stage::Dispatch, "2026-01-12T08:00:00Z")
             .part(&carton, Role::Subject)
+            .document("desadv", "DA-7")
             .document("customer", "ACME"),
     );
     site.settle().await;
@@ -233,4 +234,5 @@ async fn a_held_label_in_a_carton_that_was_dispatched_is_listed_as_with_the_cust
     let listed = view::members(&site.db.db, &site.cx(), held.hold_id, false, None, 50).await.unwrap();
     let member = listed.members.iter().find(|member| member.uid == steel).unwrap();
     assert_eq!((member.custody, member.inside_of.as_deref()), ("customer", Some(carton.as_str())));
+    assert_eq!((member.partner.as_str(), member.document.as_str()), ("ACME", "DA-7"));
 }

@@ -192,6 +192,11 @@ pub struct HoldMember {
     pub custody: &'static str,
     /// The outermost label that it is in; null where it is in nothing.
     pub inside_of: Option<String>,
+    /// Customer or supplier to whom it went, with the outermost thing around it, where the events
+    /// tell; empty while it is at a place of ours.
+    pub partner: String,
+    /// Document by which that left; empty where there is none.
+    pub document: String,
 }
 
 /// A page of members.
@@ -419,8 +424,9 @@ pub async fn members(
         let next = rows.last().filter(|_| more).map(|row| row.key.to_string());
         let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
         let around = outer::with_parents(tx, &keys).await?;
+        let left = outer::left(tx, &around, &keys).await?;
         let member = |row: one::MemberRow| {
-            let spot = outer::spot(&around, row.key, &plants);
+            let spot = outer::spot((&around, &left), row.key, &plants);
             let own = || Spot::own(custody(row.custody), (row.plant, row.location), &plants);
             let spot = spot.unwrap_or_else(own);
             HoldMember {
@@ -436,6 +442,8 @@ pub async fn members(
                 quality: quality(row.quality),
                 custody: spot.custody,
                 inside_of: spot.inside_of.map(|key| uid_text(tenant, key)),
+                partner: spot.partner,
+                document: spot.document,
             }
         };
         Ok(MemberPage { members: rows.into_iter().map(member).collect(), next })

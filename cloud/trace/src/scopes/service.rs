@@ -200,11 +200,12 @@ async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
     let tenant = own_code(tx).await?;
     let plants = tx.plants().clone();
     let rows = outer::with_parents(tx, keys).await?;
+    let left = outer::left(tx, &rows, keys).await?;
     let units = keys.iter().map(|&key| {
         let row = rows.get(&key);
         let (life, quality, _) =
             row.map_or_else(|| states(1, 1, 1), |row| states(row.life, row.quality, row.custody));
-        let spot = outer::spot(&rows, key, &plants).unwrap_or_default();
+        let spot = outer::spot((&rows, &left), key, &plants).unwrap_or_default();
         Unit {
             uid: uid_text(tenant, key),
             item: row.map(|row| row.item.clone()).unwrap_or_default(),
@@ -214,6 +215,8 @@ async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
             quality,
             custody: spot.custody,
             inside_of: spot.inside_of.map(|key| uid_text(tenant, key)),
+            partner: spot.partner,
+            document: spot.document,
             quantity: row.and_then(|row| row.quantity).map(|quantity| quantity.normalize()),
             unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
         }

@@ -243,6 +243,7 @@ async fn units_in_a_carton_that_was_dispatched_are_listed_as_with_the_customer()
         "KOL",
         event(Stage::Dispatch, "2025-01-22T08:00:00Z")
             .part(&carton, Role::Subject)
+            .document("desadv", "DA-7")
             .document("customer", "ACME"),
     );
     site.settle().await;
@@ -251,15 +252,17 @@ async fn units_in_a_carton_that_was_dispatched_are_listed_as_with_the_customer()
     let (_, told) = web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await;
     let of = |told: &Value, uid: &str| {
         let unit = told["units"].as_array().unwrap().iter().find(|unit| unit["uid"] == uid).unwrap();
-        (unit["custody"].clone(), unit["inside_of"].clone())
+        ["custody", "inside_of", "partner", "document"].map(|field| unit[field].clone())
     };
-    assert_eq!(of(&told, &gear(1)), (json!("customer"), json!(carton)), "{told}");
-    assert_eq!(of(&told, &gear(2)), (json!("location"), Value::Null), "{told}");
+    let gone = [json!("customer"), json!(carton), json!("ACME"), json!("DA-7")];
+    assert_eq!(of(&told, &gear(1)), gone, "{told}");
+    assert_eq!(of(&told, &gear(2)), [json!("location"), Value::Null, json!(""), json!("")], "{told}");
     let wish = json!({ "name": "Gears", "criteria": criteria });
     let (status, kept) = web.json("POST", "/api/v1/scopes", wish).await;
     assert_eq!(status, StatusCode::CREATED, "{kept}");
     let id = kept["scope_id"].as_str().unwrap();
     let (_, page) = web.get(&format!("/suspects/scopes/{id}")).await;
     assert!(page.contains("With a customer") && page.contains(&carton), "{page}");
+    assert!(page.contains("/trace/customer/ACME") && page.contains("DA-7"), "{page}");
     assert!(!page.contains("In another label"), "{page}");
 }
