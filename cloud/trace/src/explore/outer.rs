@@ -26,6 +26,8 @@ const LEAVING: [i16; 6] = [
 ];
 /// How many are asked at once by what they left.
 const AT_ONCE: usize = 2_000;
+/// How many units are counted, or chosen among, at a time by what they are in.
+pub const COUNTED: usize = 50_000;
 /// All there is: one more than it can still be asked for.
 const ALL: i64 = i64::MAX - 1;
 
@@ -59,6 +61,20 @@ pub fn outermost<'r>(rows: &'r HashMap<i64, Registered>, of: &'r Registered) -> 
         }
     }
     outer
+}
+
+/// At which plant something is and who has it, a number of [`Custody`]: with the outermost thing
+/// around what it is in, or else as it says itself. `rows` have what it is in, and all around that.
+/// Pure.
+#[must_use]
+pub fn place<'r>(
+    rows: &'r HashMap<i64, Registered>,
+    parent: Option<i64>,
+    own: (&'r str, i16),
+) -> (&'r str, i16) {
+    let parent = parent.and_then(|parent| rows.get(&parent));
+    let outer = parent.map(|parent| outermost(rows, parent));
+    outer.map_or(own, |outer| (outer.plant.as_str(), outer.custody))
 }
 
 /// Whether something is at no place of ours, by its own row.

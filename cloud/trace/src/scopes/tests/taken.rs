@@ -254,6 +254,14 @@ async fn units_in_a_carton_that_was_dispatched_are_listed_as_with_the_customer()
         let unit = told["units"].as_array().unwrap().iter().find(|unit| unit["uid"] == uid).unwrap();
         ["custody", "inside_of", "partner", "document"].map(|field| unit[field].clone())
     };
+    let mut groups: Vec<(&str, i64)> = told["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (group["custody"].as_str().unwrap(), group["units"].as_i64().unwrap()))
+        .collect();
+    groups.sort_unstable();
+    assert_eq!(groups, [("customer", 1), ("location", 1)], "{told}");
     let gone = [json!("customer"), json!(carton), json!("ACME"), json!("DA-7")];
     assert_eq!(of(&told, &gear(1)), gone, "{told}");
     assert_eq!(of(&told, &gear(2)), [json!("location"), Value::Null, json!(""), json!("")], "{told}");
