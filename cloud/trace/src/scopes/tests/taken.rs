@@ -265,6 +265,12 @@ async fn units_in_a_carton_that_was_dispatched_are_listed_as_with_the_customer()
     let gone = [json!("customer"), json!(carton), json!("ACME"), json!("DA-7")];
     assert_eq!(of(&told, &gear(1)), gone, "{told}");
     assert_eq!(of(&told, &gear(2)), [json!("location"), Value::Null, json!(""), json!("")], "{told}");
+    for (custody, fits) in [("customer", gear(1)), ("location", gear(2)), ("parent", gear(1))] {
+        let criteria = json!({ "is": { "item": "GEAR", "custody": custody } });
+        let (_, told) = web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await;
+        let units = told["units"].as_array().unwrap();
+        assert_eq!((units.len(), &units[0]["uid"]), (1, &json!(fits)), "{custody}: {told}");
+    }
     let wish = json!({ "name": "Gears", "criteria": criteria });
     let (status, kept) = web.json("POST", "/api/v1/scopes", wish).await;
     assert_eq!(status, StatusCode::CREATED, "{kept}");
