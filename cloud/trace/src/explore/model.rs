@@ -398,6 +398,11 @@ pub struct WalkNode {
     pub quality: &'static str,
     /// Who has it, by the outermost thing around it; `parent` only where of that nothing is known.
     pub custody: &'static str,
+    /// Customer or supplier to whom it went, with the outermost thing around it, where the events
+    /// tell; empty while it is at a place of ours.
+    pub partner: String,
+    /// Document by which that left; empty where there is none.
+    pub document: String,
     /// Why it is held now, a reason for each hold on it, the oldest first; empty where nothing
     /// holds it. Of a UID that is not, and was not, at a plant of the caller's it is not told.
     /// What is held is not free to use, whatever `quality` says.

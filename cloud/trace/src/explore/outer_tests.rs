@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::error::TraceError;
 use super::graph::Direction;
 use super::places::{self, Page};
+use super::service::trace;
 use super::walk::{self, Ask};
 use crate::testing::{Say, Site, event, uid};
 
@@ -50,6 +51,7 @@ async fn story() -> Site {
         "KOL",
         event(Stage::Dispatch, "2026-01-12T09:00:00Z")
             .part(&package(2), Role::Subject)
+            .document("desadv", "DA-7")
             .document("customer", "ACME"),
     );
     site.settle().await;
@@ -73,6 +75,39 @@ async fn a_lot_s_units_are_where_the_carton_around_them_is() {
     assert_eq!(told, expected);
     let piles: Vec<_> = found.piles.iter().map(|pile| (pile.custody, pile.labels)).collect();
     assert_eq!(piles, [("location", 2), ("customer", 1)]);
+    let went: Vec<_> =
+        found.units.iter().map(|unit| (unit.partner.as_str(), unit.document.as_str())).collect();
+    assert_eq!(went, [("ACME", "DA-7"), ("", ""), ("", "")]);
+}
+
+#[tokio::test]
+async fn what_went_twice_is_with_whom_it_went_to_last_and_the_page_of_the_unit_says_the_same() {
+    let mut site = story().await;
+    let dispatch = |at: &str, document: &str, customer: &str| {
+        event(Stage::Dispatch, at)
+            .part(&bolt(3), Role::Subject)
+            .document("desadv", document)
+            .document("customer", customer)
+    };
+    site.say("KOL", dispatch("2026-01-13T08:00:00Z", "DA-8", "ACME"));
+    site.say("KOL", event(Stage::Return, "2026-01-14T08:00:00Z").part(&bolt(3), Role::Subject));
+    site.say("KOL", dispatch("2026-01-15T08:00:00Z", "DA-9", "BETA"));
+    let wrong = site.say("KOL", dispatch("2026-01-16T08:00:00Z", "DA-10", "GAMMA"));
+    site.say("KOL", event(Stage::Correct, "2026-01-16T09:00:00Z").corrects(wrong));
+    site.settle().await;
+    let page = Page { after: None, limit: 50 };
+    let found: Result<_, TraceError> =
+        site.db.db.tx(&site.cx(), async |tx| places::lot_in(tx, LOT, &page, Utc::now()).await).await;
+    let unit = found.unwrap().units.into_iter().find(|unit| unit.uid == bolt(3)).unwrap();
+    let told = (unit.custody, unit.partner.as_str(), unit.document.as_str());
+    assert_eq!(told, ("customer", "BETA", "DA-9"));
+    for (uid, inside, partner) in [(bolt(3), bolt(3), "BETA"), (bolt(1), package(2), "ACME")] {
+        let trace = trace(&site.db.db, &site.cx(), &uid, Utc::now()).await.unwrap();
+        let at = trace.whereabouts.unwrap();
+        assert_eq!((at.uid, at.custody.as_str(), at.partner.as_str()), (inside, "customer", partner));
+    }
+    let trace = trace(&site.db.db, &site.cx(), &bolt(2), Utc::now()).await.unwrap();
+    assert_eq!(trace.whereabouts.map(|at| at.uid), Some(package(3)));
 }
 
 #[tokio::test]
@@ -85,6 +120,7 @@ async fn a_walk_says_of_its_units_and_piles_where_the_carton_is_also_beyond_its_
         walk::walk(db, &cx, &genealogy, &bolt(1), Direction::Forward, &ask, Utc::now()).await.unwrap();
     let node = walked.nodes.iter().find(|node| node.uid == package(1)).unwrap();
     assert_eq!(node.custody, "customer");
+    assert_eq!((node.partner.as_str(), node.document.as_str()), ("ACME", "DA-7"));
     let ends = walked.destinations.unwrap();
     let bolts = |piles: &[super::model::Pile]| -> usize {
         piles.iter().filter(|pile| pile.item == "BOLT").map(|pile| pile.labels).sum()

@@ -239,7 +239,7 @@ fn units(walk: &Walk, reader: &Reader<'_>) -> Value {
                 node.uid.clone(),
                 reader.words.item(texts, &node.item),
                 joined(&[&node.supplier_lot, &node.supplier]),
-                joined(&[&node.plant, &node.location]),
+                joined(&[&node.plant, &node.location, &node.partner, &node.document]),
                 status(node, reader),
             ]
         };

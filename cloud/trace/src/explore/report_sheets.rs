@@ -277,7 +277,7 @@ fn readings(events: &[EventView], reader: &Reader<'_>) -> WorkSheet {
     sheet(reader, "trace-readings", &READINGS, rows)
 }
 
-const WALK: [&str; 14] = [
+const WALK: [&str; 16] = [
     "trace-level",
     "trace-by-uid",
     "trace-item",
@@ -291,6 +291,8 @@ const WALK: [&str; 14] = [
     "trace-status",
     "trace-quality",
     "trace-custody",
+    "trace-partner",
+    "trace-document",
     "trace-held",
 ];
 
@@ -313,6 +315,8 @@ fn walk(walk: &Walk, reader: &Reader<'_>, name: &str) -> WorkSheet {
                 reader.name("life", node.life),
                 reader.quality((node.life, node.quality), !node.holds.is_empty()),
                 reader.name("custody", node.custody),
+                cell(&node.partner),
+                cell(&node.document),
                 reader.holds(&node.holds),
             ]
         })

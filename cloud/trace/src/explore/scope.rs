@@ -73,6 +73,8 @@ pub fn limit_nodes(nodes: &mut [WalkNode], plants: &Plants, seen: &HashSet<Strin
             node.supplier.clear();
             node.supplier_lot.clear();
             node.quantity = None;
+            node.partner.clear();
+            node.document.clear();
             node.holds.clear();
         }
         if !plants.has(&node.plant) {

@@ -6,7 +6,6 @@ use chrono::{DateTime, Duration, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
 use platform::web::moment;
-use proto::v1::Stage;
 use uid::{Key, TenantCode, Uid};
 use uuid::Uuid;
 
@@ -18,8 +17,7 @@ use super::model::{
 };
 use super::order::Stamp;
 use super::store::label::{self, Place, Registered, RelativeRow};
-use super::store::{corrections, walk};
-use super::{history, names, scope, stays, taken};
+use super::{history, names, outer, scope, stays, taken};
 use crate::exceptions;
 use crate::projection::PROJECTION;
 use crate::projection::state::{Custody, Life, Quality};
@@ -200,14 +198,15 @@ pub async fn trace_page_in(
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
     let through = label::projected_to(tx, PROJECTION).await?;
-    let registered = label::registered(tx, &[key]).await?.into_iter().next();
+    let around = outer::with_parents(tx, &[key]).await?;
+    let registered = around.get(&key);
     let Past { lifecycle, mut events, next, more_readings } =
         life_in(tx, resolved.tenant, key, (after.as_ref(), most)).await?;
     if registered.is_none() && events.is_empty() {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
     let plants = tx.plants().clone();
-    let lot = match registered.as_ref().and_then(|row| row.lot_id) {
+    let lot = match registered.and_then(|row| row.lot_id) {
         Some(id) => label::lots(tx, &[id]).await?.into_iter().next(),
         None => None,
     };
@@ -229,20 +228,20 @@ pub async fn trace_page_in(
     let (taken_out, more_taken_out) = taken::taken_out(tx, resolved.tenant, key).await?;
     let aliases = label::aliases(tx, key).await?;
     let plants_behind = behind(tx, now).await?;
-    let whereabouts = whereabouts(tx, resolved.tenant, key).await?;
+    let whereabouts = whereabouts(tx, resolved.tenant, &around, key).await?;
 
     let tenant = resolved.tenant;
     let events_next = next.as_ref().map(place_text);
     say_why(tx, &mut events).await?;
-    let mut state = state_view(tenant, registered.as_ref());
+    let mut state = state_view(tenant, registered);
     state.holds = holds;
     state.through_batch = through.to_string();
     let mut trace = Trace {
         uid: resolved.uid.to_string(),
         lifecycle,
-        item: item(registered.as_ref()),
+        item: item(registered),
         lot,
-        plant: registered.as_ref().map(|row| row.plant.clone()).unwrap_or_default(),
+        plant: registered.map(|row| row.plant.clone()).unwrap_or_default(),
         state,
         whereabouts,
         parents: relatives(tenant, parents),
@@ -305,42 +304,29 @@ pub(super) async fn life_in(
     Ok(Past { lifecycle, events, next, more_readings })
 }
 
-/// Acts by which something leaves a plant.
-const LEAVING: [i16; 6] = [
-    Stage::Transfer as i16,
-    Stage::JobWorkOut as i16,
-    Stage::Dispatch as i16,
-    Stage::Delivered as i16,
-    Stage::Demo as i16,
-    Stage::ReturnToSupplier as i16,
-];
-
-/// Where a UID is by what it is in; `None` where it lies by itself at a place of ours.
-async fn whereabouts(tx: &mut Tx, tenant: TenantCode, key: i64) -> Result<Option<Whereabouts>, TraceError> {
-    let Some(outer) = label::outermost(tx, key).await? else {
+/// Where a UID is by what is `around` it; `None` where it lies by itself at a place of ours.
+async fn whereabouts(
+    tx: &mut Tx,
+    tenant: TenantCode,
+    around: &HashMap<i64, Registered>,
+    key: i64,
+) -> Result<Option<Whereabouts>, TraceError> {
+    let Some(outer) = around.get(&key).map(|row| outer::outermost(around, row)) else {
         return Ok(None);
     };
-    let custody = Custody::from_number(outer.custody).unwrap_or(Custody::Location);
-    let gone = matches!(custody, Custody::Transit | Custody::Customer | Custody::Supplier);
-    if outer.key == key && !gone {
+    if outer.key == key && !outer::is_gone(outer) {
         return Ok(None);
     }
-    let mut left = None;
-    if gone {
-        let events = walk::end_events(tx, &[outer.key], &LEAVING, &[], walk::MOST_ENDS).await?;
-        let ids: Vec<Uuid> = events.iter().map(|event| event.event_id).collect();
-        let void = corrections::void_among(tx, &ids).await?;
-        left = events.into_iter().rfind(|event| !void.contains(&event.event_id));
-    }
     let here = tx.plants().has(&outer.plant);
+    let left = outer::left(tx, around, &[key]).await?.remove(&outer.key);
     let (partner, document, left_at) = left
         .map(|event| (event.partner, event.reference_number, Some(event.occurred_at)))
         .unwrap_or_default();
     Ok(Some(Whereabouts {
         uid: uid_text(tenant, outer.key),
-        custody: custody.name().into(),
-        plant: outer.plant,
-        location: if here { outer.location } else { String::new() },
+        custody: Custody::from_number(outer.custody).unwrap_or(Custody::Location).name().into(),
+        plant: outer.plant.clone(),
+        location: if here { outer.location.clone() } else { String::new() },
         partner,
         document,
         left_at,

@@ -265,6 +265,7 @@ pub(super) async fn describe(
     let keys: Vec<i64> = page.iter().map(|&(_, key)| key).collect();
     let plants = tx.plants().clone();
     let rows = outer::with_parents(tx, &keys).await?;
+    let left = outer::left(tx, &rows, &keys).await?;
     let lot_ids: BTreeSet<_> =
         keys.iter().filter_map(|key| rows.get(key)).filter_map(|row| row.lot_id).collect();
     let lots: HashMap<_, Lot> = label::lots(tx, &lot_ids.into_iter().collect::<Vec<_>>())
@@ -288,7 +289,7 @@ pub(super) async fn describe(
         let row = rows.get(&key);
         let lot = row.and_then(|row| row.lot_id).and_then(|id| lots.get(&id));
         let uid = uid_text(tenant, key);
-        let spot = outer::spot(&rows, key, &plants).unwrap_or_default();
+        let spot = outer::spot((&rows, &left), key, &plants).unwrap_or_default();
         nodes.push(WalkNode {
             kind: uid.get(13..15).unwrap_or_default().to_owned(),
             uid,
@@ -307,6 +308,8 @@ pub(super) async fn describe(
                 .unwrap_or(Quality::Unrestricted)
                 .name(),
             custody: spot.custody,
+            partner: spot.partner,
+            document: spot.document,
             holds: holds.remove(&key).unwrap_or_default(),
             more: graph.more.contains(&key),
             cycle: graph.cyclic.contains(&key),

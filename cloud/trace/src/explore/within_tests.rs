@@ -57,6 +57,7 @@ async fn story() -> Site {
         "KOL",
         event(Stage::Dispatch, "2025-01-22T09:00:00Z")
             .part(&actuator(2), Role::Subject)
+            .document("desadv", "DA-9")
             .document("customer", "ACME"),
     );
     site.settle().await;
@@ -145,7 +146,13 @@ async fn the_files_of_a_unit_say_who_has_what_it_is_in() {
     assert_eq!(said("Where it is"), None, "it is nowhere here: {facts:?}");
     let status = said("Status").unwrap();
     assert!(status.ends_with("With a customer") && !status.contains("Free to use"), "{status}");
+    let units = paper["sections"].to_string();
+    assert!(units.contains("ACME DA-9\""), "{units}");
     let sheets = report_sheets::sheets(&report, &texts, &words, chrono_tz::UTC);
+    let went = &sheets[4];
+    let column = |name: &str| went.heads.iter().position(|head| head == name).unwrap();
+    let row = went.rows.iter().find(|row| row[column("UID")] == actuator(2)).unwrap();
+    assert_eq!((&row[column("Partner")], &row[column("Document")]), (&"ACME".into(), &"DA-9".into()));
     let rows: Vec<(&str, &str)> =
         sheets[0].rows.iter().filter_map(|row| Some((row[0].as_str()?, row[1].as_str()?))).collect();
     assert!(

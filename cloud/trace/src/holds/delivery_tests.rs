@@ -223,14 +223,22 @@ async fn a_held_label_in_a_carton_that_was_dispatched_is_listed_as_with_the_cust
         "KOL",
         said(Stage::Dispatch, "2026-01-12T08:00:00Z")
             .part(&carton, Role::Subject)
+            .document("desadv", "DA-7")
             .document("customer", "ACME"),
     );
     site.settle().await;
     let (committed, genealogy) = (crate::ingest::Committed::default(), site.genealogy());
     let wish = Wish { uid: steel.clone(), reason: "cracks".into(), ..Wish::default() };
     let office = (&committed, &genealogy);
+    let looked = view::preview(&site.db.db, &site.cx(), &genealogy, &wish).await.unwrap();
     let held = holding::place(&site.db.db, &site.cx(), office, &wish, noon()).await.unwrap();
+    let one = view::find(&site.db.db, &site.cx(), held.hold_id).await.unwrap();
+    for states in [looked.states, one.states] {
+        assert_eq!(states.iter().map(|state| state.units).sum::<i64>(), 2, "it and its carton: {states:?}");
+        assert!(states.iter().all(|state| state.custody == "customer"), "{states:?}");
+    }
     let listed = view::members(&site.db.db, &site.cx(), held.hold_id, false, None, 50).await.unwrap();
     let member = listed.members.iter().find(|member| member.uid == steel).unwrap();
     assert_eq!((member.custody, member.inside_of.as_deref()), ("customer", Some(carton.as_str())));
+    assert_eq!((member.partner.as_str(), member.document.as_str()), ("ACME", "DA-7"));
 }

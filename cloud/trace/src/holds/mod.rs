@@ -49,6 +49,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::members::{Cause, Found, Member};
+use crate::explore::error::TraceError;
 use crate::genealogy::Genealogy;
 use crate::ingest::notify::Batch;
 use crate::ingest::store::cursor;
@@ -198,6 +199,15 @@ pub enum HoldError {
 impl From<sqlx::Error> for HoldError {
     fn from(error: sqlx::Error) -> Self {
         Self::Db(DbError::Sqlx(error))
+    }
+}
+
+impl From<TraceError> for HoldError {
+    fn from(error: TraceError) -> Self {
+        match error {
+            TraceError::Db(error) => Self::Db(error),
+            _ => Self::NotFound,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! One hold as people and programs see it, and what one would hold before it is
 //! placed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
@@ -28,7 +30,7 @@ const MOST_HISTORY: i64 = 200;
 /// Stands where entries of a long history are left out.
 const CUT: &str = "hold.cut";
 
-/// Units in the same states at the same plant.
+/// Units in the same states at the same plant, by the outermost thing around each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeldStates {
     /// Plant; empty while not known.
@@ -37,7 +39,7 @@ pub struct HeldStates {
     pub life: &'static str,
     /// Their quality.
     pub quality: &'static str,
-    /// Who has them: `parent` of what is in another, wherever that is.
+    /// Who has them, by the outermost thing around each; `parent` only where of that nothing is known.
     pub custody: &'static str,
     /// How many.
     pub units: i64,
@@ -192,6 +194,11 @@ pub struct HoldMember {
     pub custody: &'static str,
     /// The outermost label that it is in; null where it is in nothing.
     pub inside_of: Option<String>,
+    /// Customer or supplier to whom it went, with the outermost thing around it, where the events
+    /// tell; empty while it is at a place of ours.
+    pub partner: String,
+    /// Document by which that left; empty where there is none.
+    pub document: String,
 }
 
 /// A page of members.
@@ -240,15 +247,26 @@ fn custody(number: i16) -> &'static str {
     Custody::from_number(number).map_or("", Custody::name)
 }
 
-fn states(rows: Vec<one::StateRow>) -> Vec<HeldStates> {
-    let state = |row: one::StateRow| HeldStates {
-        plant: row.plant,
-        life: life(row.life),
-        quality: quality(row.quality),
-        custody: custody(row.custody),
-        units: row.count,
+/// In which states these units are, and where, with the outermost thing around each.
+async fn states(tx: &mut Tx, keys: &[i64]) -> Result<Vec<HeldStates>, HoldError> {
+    let mut counted: BTreeMap<(String, i16, i16, i16), i64> = BTreeMap::new();
+    for keys in keys.chunks(outer::COUNTED) {
+        let rows = one::states(tx, keys).await?;
+        let parents: BTreeSet<i64> = rows.iter().filter_map(|row| row.parent_key).collect();
+        let around = outer::with_parents(tx, &parents.into_iter().collect::<Vec<_>>()).await?;
+        for row in &rows {
+            let (plant, custody) = outer::place(&around, row.parent_key, (row.plant.as_str(), row.custody));
+            *counted.entry((plant.to_owned(), custody, row.life, row.quality)).or_default() += row.count;
+        }
+    }
+    let state = |((plant, had, lived, judged), units)| HeldStates {
+        plant,
+        life: life(lived),
+        quality: quality(judged),
+        custody: custody(had),
+        units,
     };
-    rows.into_iter().map(state).collect()
+    Ok(counted.into_iter().map(state).collect())
 }
 
 /// What a scope would hold, and where that is; nothing is changed.
@@ -280,7 +298,7 @@ pub async fn preview(
             contents: of(&[members::Cause::Content]),
             made: of(&[members::Cause::Made]),
             packages: of(&[members::Cause::Inside]),
-            states: states(one::states(tx, &keys).await.map_err(HoldError::from)?),
+            states: states(tx, &keys).await?,
             deliveries,
             all_deliveries,
         })
@@ -298,10 +316,7 @@ async fn asked(tx: &mut Tx, scope: &serde_json::Value, lots: &[Uuid]) -> Result<
     };
     match serde_json::from_value::<Scope>(scope.clone()) {
         Ok(Scope::Label { key, .. }) => {
-            let own = own_code(tx).await.map_err(|error| match error {
-                TraceError::Db(error) => HoldError::Db(error),
-                _ => HoldError::NotFound,
-            })?;
+            let own = own_code(tx).await?;
             asked.name = uid_text(own, key);
             asked.uid = Some(asked.name.clone());
         }
@@ -343,7 +358,7 @@ pub async fn find(db: &Db, cx: &Cx, hold_id: Uuid) -> Result<HoldOne, HoldError>
             asked,
             owner_name: one::name(tx, &owner).await?,
             owner,
-            states: states(one::states(tx, &keys).await?),
+            states: states(tx, &keys).await?,
             plants: one::plants(tx, hold_id)
                 .await?
                 .into_iter()
@@ -419,8 +434,9 @@ pub async fn members(
         let next = rows.last().filter(|_| more).map(|row| row.key.to_string());
         let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
         let around = outer::with_parents(tx, &keys).await?;
+        let left = outer::left(tx, &around, &keys).await?;
         let member = |row: one::MemberRow| {
-            let spot = outer::spot(&around, row.key, &plants);
+            let spot = outer::spot((&around, &left), row.key, &plants);
             let own = || Spot::own(custody(row.custody), (row.plant, row.location), &plants);
             let spot = spot.unwrap_or_else(own);
             HoldMember {
@@ -436,6 +452,8 @@ pub async fn members(
                 quality: quality(row.quality),
                 custody: spot.custody,
                 inside_of: spot.inside_of.map(|key| uid_text(tenant, key)),
+                partner: spot.partner,
+                document: spot.document,
             }
         };
         Ok(MemberPage { members: rows.into_iter().map(member).collect(), next })

@@ -25,8 +25,9 @@ use super::store::newest;
 use super::window::{self, Window};
 use crate::explore::error::TraceError;
 use crate::explore::stays::contents;
+use crate::explore::store::label::Registered;
 use crate::explore::store::{corrections, stays};
-use crate::explore::{scope, service};
+use crate::explore::{outer, scope, service};
 use crate::holds;
 use crate::projection::state::{Custody, Life, Quality};
 
@@ -137,7 +138,10 @@ fn eval<'a>(
                 Ok(by_reading(tx, asked, reading, path, Reach::Whole(within)).await?.keys)
             }
             Node::Contains(contains) => by_content(tx, asked, contains, path, within).await,
-            Node::Is(is) => bounded(by_state(tx, is, within, limit()).await?, path),
+            Node::Is(is) => {
+                let part = by_state(tx, asked, is, within, limit()).await?;
+                if part.more { Err(ScopeError::TooMany(path)) } else { bounded(part.keys, path) }
+            }
         }
     })
 }
@@ -180,8 +184,10 @@ pub(super) async fn narrowed(
     path: String,
     before: &[i64],
 ) -> Result<Vec<i64>, ScopeError> {
-    // What only chooses is always asked among what was found.
-    if before.len() <= FEW || !child.finds() {
+    // What only chooses is always asked among what was found; so is where something is, which
+    // takes a climb out of what it is in.
+    let climbs = matches!(child, Node::Is(is) if is.is_placed());
+    if before.len() <= FEW || !child.finds() || climbs {
         return eval(tx, asked, child, path, Some(before)).await;
     }
     Ok(sets::both(before, &eval(tx, asked, child, path, None).await?))
@@ -515,12 +521,15 @@ pub(super) async fn by_content(
     })
 }
 
+/// Units in a state. Where one is, and who has it, is where the outermost thing around it is; of
+/// each kind, those in something and the others, at most `limit` are looked at.
 pub(super) async fn by_state(
     tx: &mut Tx,
+    asked: &Asked<'_>,
     is: &Is,
     within: Option<&[i64]>,
     limit: i64,
-) -> Result<Vec<i64>, ScopeError> {
+) -> Result<Part, ScopeError> {
     let state = store::State {
         item: some(&is.item),
         plant: some(&is.plant),
@@ -528,7 +537,53 @@ pub(super) async fn by_state(
         quality: number_of(&is.quality, &names(Quality::from_number, Quality::name)),
         custody: number_of(&is.custody, &names(Custody::from_number, Custody::name)),
     };
-    Ok(store::by_state(tx, &state, within, limit).await?)
+    let full = |found: &[i64]| i64::try_from(found.len()).is_ok_and(|found| found >= limit);
+    if !is.is_placed() {
+        let keys = store::by_state(tx, &state, within, limit).await?;
+        let more = full(&keys);
+        return Ok(Part { keys: sets::set(keys), more, since: None });
+    }
+    let inside = Some(Custody::Parent.number());
+    let in_others = store::State { plant: None, custody: inside, ..state.clone() };
+    let in_others = store::by_state(tx, &in_others, within, limit).await?;
+    let mut more = full(&in_others);
+    let mut keys = there(tx, asked, &state, &in_others).await?;
+    if state.custody != inside {
+        let own = store::by_state(tx, &state, within, limit).await?;
+        more |= full(&own);
+        let mut own = sets::set(own);
+        if state.custody.is_none() {
+            // What is in something is not where it says itself.
+            let in_others = store::State { custody: inside, ..store::State::default() };
+            let in_others = store::by_state(tx, &in_others, Some(&own), limit).await?;
+            own = sets::without(&own, &sets::set(in_others));
+        }
+        keys = sets::either(&keys, &own);
+    }
+    Ok(Part { keys, more, since: None })
+}
+
+/// Of units that are in something, those of which the outermost thing is at the plant and in the
+/// custody of a state, where that says one.
+async fn there(
+    tx: &mut Tx,
+    asked: &Asked<'_>,
+    state: &store::State,
+    keys: &[i64],
+) -> Result<Vec<i64>, ScopeError> {
+    let custody = state.custody.filter(|custody| *custody != Custody::Parent.number());
+    let fits = |outer: &Registered| {
+        state.plant.as_ref().is_none_or(|plant| *plant == outer.plant)
+            && custody.is_none_or(|custody| custody == outer.custody)
+    };
+    let mut found = Vec::new();
+    for keys in keys.chunks(outer::COUNTED) {
+        asked.limit_time(tx).await?;
+        let rows = outer::with_parents(tx, keys).await?;
+        let is_there = |key: &&i64| rows.get(*key).is_some_and(|row| fits(outer::outermost(&rows, row)));
+        found.extend(keys.iter().filter(is_there));
+    }
+    Ok(sets::set(found))
 }
 
 #[cfg(test)]

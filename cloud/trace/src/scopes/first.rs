@@ -60,10 +60,11 @@ fn look<'a>(tx: &'a mut Tx, asked: &'a Asked, node: &'a Node, path: String) -> L
             }
             Node::Is(is) => {
                 let most = i64::try_from(asked.look + 1).unwrap_or(i64::MAX);
-                let mut keys = sets::set(evaluate::by_state(tx, is, None, most).await?);
-                let more = keys.len() > asked.look;
-                keys.truncate(asked.look);
-                Ok(Part { keys, more, since: None })
+                let mut part = evaluate::by_state(tx, asked, is, None, most).await?;
+                if part.more {
+                    part.keys.truncate(asked.look);
+                }
+                Ok(part)
             }
         }
     })

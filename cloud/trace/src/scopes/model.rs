@@ -92,20 +92,20 @@ impl Hint {
     }
 }
 
-/// Units of one item at one plant in one state.
+/// Units of one item at one plant in one state, by the outermost thing around each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnitGroup {
     /// Item code.
     pub item: String,
     /// Its name; empty when not known.
     pub name: String,
-    /// Plant where they are, or were last.
+    /// Plant where they are, or were last, with the outermost thing around each.
     pub plant: String,
     /// Life state.
     pub life: &'static str,
     /// Quality state.
     pub quality: &'static str,
-    /// Custody state of the units themselves: `parent` of what is in another, wherever that is.
+    /// Who has them, by the outermost thing around each; `parent` only where of that nothing is known.
     pub custody: &'static str,
     /// How many.
     pub units: i64,
@@ -131,6 +131,11 @@ pub struct Unit {
     pub custody: &'static str,
     /// The outermost label that it is in; null where it is in nothing.
     pub inside_of: Option<String>,
+    /// Customer or supplier to whom it went, with the outermost thing around it, where the events
+    /// tell; empty while it is at a place of ours.
+    pub partner: String,
+    /// Document by which that left; empty where there is none.
+    pub document: String,
     /// What is left on it.
     pub quantity: Option<Decimal>,
     /// Base unit.

@@ -596,6 +596,8 @@ mod tests {
             quality: "unrestricted",
             custody: "location",
             inside_of: None,
+            partner: String::new(),
+            document: String::new(),
             quantity: None,
             unit: String::new(),
         };

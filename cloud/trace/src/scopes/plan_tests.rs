@@ -54,6 +54,8 @@ fn trees() -> Vec<Value> {
         json!({ "contains": { "supplier_lot": "HEAT-12" } }),
         json!({ "contains": { "uid": uid("KOL", "RM", 15) } }),
         json!({ "is": { "item": "I7", "life": "active" } }),
+        json!({ "is": { "item": "I7", "plant": "KOL" } }),
+        json!({ "is": { "item": "I7", "plant": "KOL", "custody": "location" } }),
         json!({ "all": [machine.clone(), { "event": { "outcome": "failed" } }, { "is": { "plant": "KOL" } },
             { "not": { "reading": { "name": "r7", "outside": true } } },
             { "not": { "event": { "stage": "INSPECTION" } } }] }),

@@ -1,5 +1,8 @@
 //! What can be done with suspects and scopes; pages and API both do it here.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use platform::audit::Entry;
@@ -118,9 +121,9 @@ pub(super) async fn suspects_beside(
     let Part { keys, more, since } = first(tx, &asked, node).await?;
     let (mut groups, mut groups_cut) = (Vec::new(), false);
     if start == 0 && !keys.is_empty() {
-        let rows = told::groups(tx, &keys, i64::try_from(MOST_GROUPS + 1).unwrap_or(i64::MAX)).await?;
-        groups_cut = rows.len() > MOST_GROUPS;
-        groups = rows.into_iter().take(MOST_GROUPS).map(group).collect();
+        groups = groups_of(tx, &keys).await?;
+        groups_cut = groups.len() > MOST_GROUPS;
+        groups.truncate(MOST_GROUPS);
     }
     let from = keys.partition_point(|key| *key <= start);
     let page = &keys[from..keys.len().min(from + limit)];
@@ -177,9 +180,30 @@ async fn more_than(
     Ok((more.len(), shown))
 }
 
-fn group(row: told::GroupRow) -> UnitGroup {
-    let (life, quality, custody) = states(row.life, row.quality, row.custody);
-    UnitGroup { item: row.item, name: row.name, plant: row.plant, life, quality, custody, units: row.units }
+/// What the units of a group have in common: item, plant, life, quality, custody.
+type GroupKey = (String, String, i16, i16, i16);
+
+/// The groups of a set by where the outermost thing around each unit is, largest first.
+async fn groups_of(tx: &mut Tx, keys: &[i64]) -> Result<Vec<UnitGroup>, ScopeError> {
+    let mut counted: BTreeMap<GroupKey, (String, i64)> = BTreeMap::new();
+    for keys in keys.chunks(outer::COUNTED) {
+        let rows = told::groups(tx, keys).await?;
+        let parents: BTreeSet<i64> = rows.iter().filter_map(|row| row.parent_key).collect();
+        let around = outer::with_parents(tx, &parents.into_iter().collect::<Vec<_>>()).await?;
+        for row in rows {
+            let (plant, custody) = outer::place(&around, row.parent_key, (row.plant.as_str(), row.custody));
+            let group = (row.item, plant.to_owned(), row.life, row.quality, custody);
+            counted.entry(group).or_insert((row.name, 0)).1 += row.units;
+        }
+    }
+    let group = |((item, plant, life, quality, custody), (name, units))| {
+        let (life, quality, custody) = states(life, quality, custody);
+        UnitGroup { item, name, plant, life, quality, custody, units }
+    };
+    let mut groups: Vec<UnitGroup> = counted.into_iter().map(group).collect();
+    // Those of one size stay in the order of item, plant and state.
+    groups.sort_by_key(|group| Reverse(group.units));
+    Ok(groups)
 }
 
 fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str, &'static str) {
@@ -200,11 +224,12 @@ async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
     let tenant = own_code(tx).await?;
     let plants = tx.plants().clone();
     let rows = outer::with_parents(tx, keys).await?;
+    let left = outer::left(tx, &rows, keys).await?;
     let units = keys.iter().map(|&key| {
         let row = rows.get(&key);
         let (life, quality, _) =
             row.map_or_else(|| states(1, 1, 1), |row| states(row.life, row.quality, row.custody));
-        let spot = outer::spot(&rows, key, &plants).unwrap_or_default();
+        let spot = outer::spot((&rows, &left), key, &plants).unwrap_or_default();
         Unit {
             uid: uid_text(tenant, key),
             item: row.map(|row| row.item.clone()).unwrap_or_default(),
@@ -214,6 +239,8 @@ async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
             quality,
             custody: spot.custody,
             inside_of: spot.inside_of.map(|key| uid_text(tenant, key)),
+            partner: spot.partner,
+            document: spot.document,
             quantity: row.and_then(|row| row.quantity).map(|quantity| quantity.normalize()),
             unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
         }

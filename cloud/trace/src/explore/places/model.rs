@@ -84,6 +84,11 @@ pub struct LotUnit {
     pub location: String,
     /// The outermost label that it is in; null where it is in nothing.
     pub inside_of: Option<String>,
+    /// Customer or supplier to whom it went, with the outermost thing around it, where the events
+    /// tell; empty while it is at a place of ours.
+    pub partner: String,
+    /// Document by which that left; empty where there is none.
+    pub document: String,
 }
 
 /// An order.

@@ -200,15 +200,16 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
         Some(_) => Vec::new(),
     };
     let inside = counted.iter().filter(|row| row.custody == Custody::Parent.number()).map(|row| row.key);
-    let climbing: Vec<i64> = keys.into_iter().chain(inside).collect();
+    let climbing: Vec<i64> = keys.iter().copied().chain(inside).collect();
     let around = outer::with_parents(tx, &climbing).await?;
+    let left = outer::left(tx, &around, &keys).await?;
     let mut piles = piles_of(&counted, &around);
     let units = rows
         .into_iter()
         .filter(|row| seen.contains(&row.key))
         .map(|row| {
             let (life, quality, custody) = states(row.life, row.quality, row.custody);
-            let spot = outer::spot(&around, row.key, &plants);
+            let spot = outer::spot((&around, &left), row.key, &plants);
             let spot = spot.unwrap_or_else(|| Spot::own(custody, (row.plant, row.location), &plants));
             LotUnit {
                 uid: uid_text(own, row.key),
@@ -220,6 +221,8 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
                 plant: spot.plant,
                 location: spot.location,
                 inside_of: spot.inside_of.map(|key| uid_text(own, key)),
+                partner: spot.partner,
+                document: spot.document,
             }
         })
         .collect();

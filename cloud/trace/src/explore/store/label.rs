@@ -139,37 +139,6 @@ pub async fn hold_reasons(tx: &mut Tx, holds: &[Uuid]) -> Result<Vec<(Uuid, Stri
     Ok(rows.into_iter().map(|row| (row.hold_id, row.reason)).collect())
 }
 
-/// The label that a UID is in, outermost of all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
-pub struct Outermost {
-    pub key: i64,
-    pub custody: i16,
-    pub plant: String,
-    pub location: String,
-}
-
-/// What a UID is in, and what that is in, up to the last; itself where it is in nothing.
-pub async fn outermost(tx: &mut Tx, key: i64) -> Result<Option<Outermost>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        Outermost,
-        r#"with recursive up(key, parent_key, custody, plant, location, depth) as (
-               select key, parent_key, custody, plant, location, 0 from uid_registry
-               where tenant_id = $1 and key = $2
-               union all
-               select r.key, r.parent_key, r.custody, r.plant, r.location, up.depth + 1
-               from up join uid_registry r on r.tenant_id = $1 and r.key = up.parent_key
-               where up.depth < 50)
-           select key as "key!", custody as "custody!", plant as "plant!", location as "location!"
-           from up order by depth desc limit 1"#,
-        tenant,
-        key,
-    )
-    .fetch_optional(tx.conn())
-    .await
-}
-
 /// An event as one UID sees it.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the columns of the table, described in the schema")]

@@ -142,17 +142,17 @@ pub struct StateRow {
     pub life: i16,
     pub quality: i16,
     pub custody: i16,
+    pub parent_key: Option<i64>,
     pub count: i64,
 }
 
-/// In which states these units are, and where.
+/// In which states these units are, where, and in what; in no order.
 pub async fn states(tx: &mut Tx, keys: &[i64]) -> Result<Vec<StateRow>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         StateRow,
-        r#"select plant, life, quality, custody, count(*) as "count!" from uid_registry
-           where tenant_id = $1 and key = any($2) group by plant, life, quality, custody
-           order by plant, custody, life, quality"#,
+        r#"select plant, life, quality, custody, parent_key, count(*) as "count!" from uid_registry
+           where tenant_id = $1 and key = any($2) group by plant, life, quality, custody, parent_key"#,
         tenant,
         keys,
     )

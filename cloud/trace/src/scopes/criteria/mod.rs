@@ -25,6 +25,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::projection::state::Custody;
+
 mod read;
 mod shallow;
 
@@ -245,7 +247,7 @@ pub struct Is {
     /// Code of its item.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub item: String,
-    /// Code of the plant where it is, or was last.
+    /// Code of the plant where it is, or was last, with the outermost thing around it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub plant: String,
     /// `expected`, `active`, `consumed`, `scrapped`.
@@ -254,9 +256,18 @@ pub struct Is {
     /// `unrestricted`, `in_inspection`, `rejected`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub quality: String,
-    /// `location`, `parent`, `in_transit`, `customer`, `supplier`.
+    /// `location`, `in_transit`, `customer`, `supplier`, by the outermost thing around it; `parent`
+    /// of what is in another, wherever that is.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub custody: String,
+}
+
+impl Is {
+    /// Whether the outermost thing around a unit decides: it says where that is, or who has it.
+    #[must_use]
+    pub fn is_placed(&self) -> bool {
+        !self.plant.is_empty() || !(self.custody.is_empty() || self.custody == Custody::Parent.name())
+    }
 }
 
 impl Event {

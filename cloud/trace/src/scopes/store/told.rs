@@ -3,7 +3,7 @@
 use platform::db::Tx;
 use sqlx::Error;
 
-/// Units of one item, at one plant, in one state.
+/// Units of one item, at one plant, in one state and in one thing.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the columns of the table, described in the schema")]
 pub struct GroupRow {
@@ -13,28 +13,25 @@ pub struct GroupRow {
     pub life: i16,
     pub quality: i16,
     pub custody: i16,
+    pub parent_key: Option<i64>,
     pub units: i64,
 }
 
-/// The groups of a set, largest first, at most `limit`. Units that nothing is known of
-/// but events are in none.
-pub async fn groups(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<GroupRow>, Error> {
+/// The groups of a set, in no order. Units that nothing is known of but events are in none.
+pub async fn groups(tx: &mut Tx, keys: &[i64]) -> Result<Vec<GroupRow>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         GroupRow,
         r#"select g.item as "item!", coalesce(i.name, '') as "name!", g.plant as "plant!", g.life as "life!",
-                  g.quality as "quality!", g.custody as "custody!", g.units as "units!"
-           from (select r.item, r.plant, r.life, r.quality, r.custody, count(*) as units
+                  g.quality as "quality!", g.custody as "custody!", g.parent_key as "parent_key?",
+                  g.units as "units!"
+           from (select r.item, r.plant, r.life, r.quality, r.custody, r.parent_key, count(*) as units
                  from unnest($2::bigint[]) as k(key)
                  join uid_registry r on r.tenant_id = $1 and r.key = k.key
-                 group by r.item, r.plant, r.life, r.quality, r.custody
-                 order by count(*) desc, r.item, r.plant, r.life, r.quality, r.custody
-                 limit $3) g
-           left join items i on i.tenant_id = $1 and i.item = g.item
-           order by g.units desc, g.item, g.plant, g.life, g.quality, g.custody"#,
+                 group by r.item, r.plant, r.life, r.quality, r.custody, r.parent_key) g
+           left join items i on i.tenant_id = $1 and i.item = g.item"#,
         tenant,
         keys,
-        limit,
     )
     .fetch_all(tx.conn())
     .await

@@ -18,7 +18,9 @@ use super::super::criteria::{Against, Contains, Event, Is, Moment, Node, OUTCOME
 use super::super::error::ScopeError;
 use super::super::evaluate::{Part, evaluate};
 use super::super::first::first;
+use crate::explore::outer::DEEPEST;
 use crate::genealogy::{Genealogy, Settings};
+use crate::projection::state::Custody;
 use crate::testing::{Say, Site, event, key, uid};
 
 /// Waits as long as it takes, so that memory answers.
@@ -54,8 +56,8 @@ struct Fact {
     corrected: bool,
 }
 
-/// What the registry says: item, plant, life, quality, custody, lot.
-type States = BTreeMap<i64, (String, String, i16, i16, i16, Option<Uuid>)>;
+/// What the registry says: item, plant, life, quality, custody, lot, and what it is in.
+type States = BTreeMap<i64, (String, String, i16, i16, i16, Option<Uuid>, Option<i64>)>;
 
 struct Story {
     site: Site,
@@ -147,6 +149,12 @@ impl Story {
             let id = site.say(plant, said);
             ids.push((facts.len(), id, plant, None));
             facts.push(fact);
+        }
+        // Some are sent, with what is in them.
+        for (minute, (unit, plant)) in (14_100..).zip(units.iter().step_by(3)) {
+            site.say(plant, event(Stage::Dispatch, &at(minute).to_rfc3339()).part(unit, Role::Subject));
+            let (keys, stage, plant) = (vec![key(unit)], Stage::Dispatch as i16, (*plant).to_owned());
+            facts.push(Fact { keys, stage, minute, plant, ..Fact::default() });
         }
         // A correction stands unless one that stands names it; later ones first.
         let mut void = vec![false; ids.len()];
@@ -246,18 +254,18 @@ impl Story {
     }
 
     async fn states(site: &Site) -> States {
-        type Row = (i64, String, String, i16, i16, i16, Option<Uuid>);
+        type Row = (i64, String, String, i16, i16, i16, Option<Uuid>, Option<i64>);
         let rows: Result<Vec<Row>, DbError> = site
             .db
             .db
             .tx(&site.cx(), async |tx| {
-                let sql = "select key, item, plant, life, quality, custody, lot_id from uid_registry where tenant_id = $1";
+                let sql = "select key, item, plant, life, quality, custody, lot_id, parent_key from uid_registry where tenant_id = $1";
                 Ok(sqlx::query_as(sql).bind(tx.tenant()).fetch_all(tx.conn()).await?)
             })
             .await;
         rows.unwrap()
             .into_iter()
-            .map(|(key, item, plant, l, q, c, lot)| (key, (item, plant, l, q, c, lot)))
+            .map(|(key, item, plant, l, q, c, lot, parent)| (key, (item, plant, l, q, c, lot, parent)))
             .collect()
     }
 
@@ -330,13 +338,28 @@ impl Story {
                     })
             }),
             Node::Contains(_) => self.content(plants).contains(&key),
-            Node::Is(is) => self.states.get(&key).is_some_and(|(item, plant, life, ..)| {
+            Node::Is(is) => self.states.get(&key).is_some_and(|(item, _, life, _, own, ..)| {
+                let (_, plant, _, _, outer, ..) = &self.states[&self.outermost(key)];
+                let custody = if is.custody == "parent" { own } else { outer };
                 same(&is.item, item)
                     && same(&is.plant, plant)
+                    && same(&is.custody, Custody::from_number(*custody).unwrap().name())
                     && (is.life.is_empty()
                         || crate::projection::state::Life::from_number(*life).unwrap().name() == is.life)
             }),
         }
+    }
+
+    /// The outermost of what a unit is in; itself where it is in nothing.
+    fn outermost(&self, key: i64) -> i64 {
+        let mut outer = key;
+        for _ in 0..DEEPEST {
+            match self.states[&outer].6.filter(|parent| self.states.contains_key(parent)) {
+                Some(parent) => outer = parent,
+                None => break,
+            }
+        }
+        outer
     }
 
     /// Facts about a unit that stand, and that the caller may know.
@@ -503,8 +526,10 @@ fn leaves() -> impl Strategy<Value = Node> {
                 }))
             });
     let contains = Just(Node::Contains(Contains { supplier_lot: "HEAT-1".into(), ..Contains::default() }));
-    let is = (text(&["A", "B"]), text(&["KOL"]), text(&["active", "consumed"]))
-        .prop_map(|(item, plant, life)| Node::Is(Is { item, plant, life, ..Is::default() }));
+    let custody = text(&["location", "customer", "parent"]);
+    let is = (text(&["A", "B"]), text(&["KOL"]), text(&["active", "consumed"]), custody).prop_map(
+        |(item, plant, life, custody)| Node::Is(Is { item, plant, life, custody, ..Is::default() }),
+    );
     prop_oneof![4 => whole, 4 => place, 4 => reading, 1 => contains, 2 => is]
 }
 

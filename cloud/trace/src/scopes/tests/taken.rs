@@ -243,6 +243,7 @@ async fn units_in_a_carton_that_was_dispatched_are_listed_as_with_the_customer()
         "KOL",
         event(Stage::Dispatch, "2025-01-22T08:00:00Z")
             .part(&carton, Role::Subject)
+            .document("desadv", "DA-7")
             .document("customer", "ACME"),
     );
     site.settle().await;
@@ -251,15 +252,31 @@ async fn units_in_a_carton_that_was_dispatched_are_listed_as_with_the_customer()
     let (_, told) = web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await;
     let of = |told: &Value, uid: &str| {
         let unit = told["units"].as_array().unwrap().iter().find(|unit| unit["uid"] == uid).unwrap();
-        (unit["custody"].clone(), unit["inside_of"].clone())
+        ["custody", "inside_of", "partner", "document"].map(|field| unit[field].clone())
     };
-    assert_eq!(of(&told, &gear(1)), (json!("customer"), json!(carton)), "{told}");
-    assert_eq!(of(&told, &gear(2)), (json!("location"), Value::Null), "{told}");
+    let mut groups: Vec<(&str, i64)> = told["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (group["custody"].as_str().unwrap(), group["units"].as_i64().unwrap()))
+        .collect();
+    groups.sort_unstable();
+    assert_eq!(groups, [("customer", 1), ("location", 1)], "{told}");
+    let gone = [json!("customer"), json!(carton), json!("ACME"), json!("DA-7")];
+    assert_eq!(of(&told, &gear(1)), gone, "{told}");
+    assert_eq!(of(&told, &gear(2)), [json!("location"), Value::Null, json!(""), json!("")], "{told}");
+    for (custody, fits) in [("customer", gear(1)), ("location", gear(2)), ("parent", gear(1))] {
+        let criteria = json!({ "is": { "item": "GEAR", "custody": custody } });
+        let (_, told) = web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await;
+        let units = told["units"].as_array().unwrap();
+        assert_eq!((units.len(), &units[0]["uid"]), (1, &json!(fits)), "{custody}: {told}");
+    }
     let wish = json!({ "name": "Gears", "criteria": criteria });
     let (status, kept) = web.json("POST", "/api/v1/scopes", wish).await;
     assert_eq!(status, StatusCode::CREATED, "{kept}");
     let id = kept["scope_id"].as_str().unwrap();
     let (_, page) = web.get(&format!("/suspects/scopes/{id}")).await;
     assert!(page.contains("With a customer") && page.contains(&carton), "{page}");
+    assert!(page.contains("/trace/customer/ACME") && page.contains("DA-7"), "{page}");
     assert!(!page.contains("In another label"), "{page}");
 }
