@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use analytics::mirror::{self, MirrorError, Mirrors};
 use anyhow::Context;
-use axum::routing::get;
 use axum::{Extension, Router};
 use chrono::Utc;
 use platform::authority::{self, Authority};
@@ -18,6 +17,7 @@ use platform::outbound::HttpClient;
 use platform::outbox::SENT_WITHIN;
 use platform::secrets::Secrets;
 use platform::settings::OwnMail;
+use platform::web::routing::get;
 use platform::web::{AppState, Module};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};

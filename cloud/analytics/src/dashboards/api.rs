@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::get;
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
+use platform::web::routing::{get, put};
 use platform::web::{AppState, Caller, IfMatch, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -22,7 +22,7 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/v1/dashboards/{board}", get(board))
         .route("/api/v1/kpis/{kpi}/events", get(events))
-        .route("/api/v1/kpi-targets", get(targets).put(set_target))
+        .route("/api/v1/kpi-targets", get(targets).merge(put(set_target)))
 }
 
 /// What the routes here are, for the description of the API.

@@ -12,8 +12,8 @@ pub mod service;
 mod store;
 mod today;
 
-use axum::routing::get;
 use axum::{Extension, Router};
+use platform::web::routing::get;
 use platform::web::{AppState, NavGroup, NavItem, Seen};
 
 use crate::rights::DASHBOARD_READ;

@@ -7,7 +7,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
 use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -16,6 +15,7 @@ use platform::db::DbError;
 use platform::i18n::Texts;
 use platform::web::fields::{Fields, Input};
 use platform::web::list::{Cell, Column, List, Row};
+use platform::web::routing::{get, post};
 use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -38,7 +38,7 @@ const PERIODS: [&str; 7] = ["today", "7d", "30d", "90d", "month", "year", "days"
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/dashboards", get(first))
-        .route("/dashboards/targets", get(targets).post(set_target))
+        .route("/dashboards/targets", get(targets).merge(post(set_target)))
         .route("/dashboards/events/{kpi}", get(events))
         .route("/dashboards/{board}", get(page))
         .route("/dashboards/{board}/figures", get(figures))

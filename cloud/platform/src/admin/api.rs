@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{NaiveDate, Utc};
 use serde::Deserialize;
@@ -26,18 +25,19 @@ use crate::plans::service::{self, PlanError};
 use crate::plans::store::billing;
 use crate::plans::{Limits, Plan};
 use crate::tenancy;
+use crate::web::routing::{get, post, put};
 use crate::web::{AppState, FieldError, IfMatch, Path, Problem, etag, json, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/admin/api/tenants", get(list).post(make))
+        .route("/admin/api/tenants", get(list).merge(post(make)))
         .route("/admin/api/tenants/configured", post(configured_api::make))
         .route("/admin/api/tenants/{tenant}", get(one))
         .route("/admin/api/tenants/{tenant}/plan", post(give))
         .route("/admin/api/tenants/{tenant}/trial", post(extend))
         .route("/admin/api/tenants/{tenant}/status", post(set_status))
-        .route("/admin/api/plans", get(plans).post(make_plan))
-        .route("/admin/api/plans/{plan}", get(plan).put(change_plan))
+        .route("/admin/api/plans", get(plans).merge(post(make_plan)))
+        .route("/admin/api/plans/{plan}", get(plan).merge(put(change_plan)))
         .route("/admin/api/databases", get(databases))
         .route("/admin/api/erasures", get(erasures))
         .route("/admin/api/erasures/{erasure}", get(erasure))

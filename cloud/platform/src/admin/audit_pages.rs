@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use axum::routing::get;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
@@ -16,6 +15,7 @@ use super::{AdminCaller, frame, identity};
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::web::list::{Cell, Column, Filter, List, Row, address};
+use crate::web::routing::get;
 use crate::web::{AppState, Problem, query};
 
 /// Where it is.

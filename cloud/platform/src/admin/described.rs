@@ -2,7 +2,6 @@
 //! has a key of theirs. What tenants' programs call is described elsewhere
 //! (`/api/openapi.json`).
 
-use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -19,6 +18,7 @@ use super::tenants::{Extend, Give, NewStatus};
 use crate::openapi::{self, Operation, group};
 use crate::plans::Plan;
 use crate::web::AppState;
+use crate::web::routing::get;
 
 /// At the head of the document.
 const DESCRIPTION: &str = "\

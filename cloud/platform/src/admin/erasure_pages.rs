@@ -5,7 +5,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use crate::i18n::Texts;
 use crate::tenancy::erase::{Certificate, Statement};
 use crate::tenancy::erasures::{self, Erasure};
 use crate::web::list::{self, Cell, Column, List, address};
+use crate::web::routing::get;
 use crate::web::{AppState, Path, Problem, query};
 
 /// Where they are.

@@ -5,7 +5,6 @@ use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use super::{AdminCaller, pages, tenant_store as store};
 use crate::audit::Entry;
 use crate::db::{Db, DbError};
 use crate::plans::PlanError;
+use crate::web::routing::{get, post, put};
 use crate::web::{
     AppState, Feature, FieldError, IfMatch, Path, Problem, can_be_kept, etag, form, json as sent_json,
 };
@@ -25,7 +25,7 @@ use crate::web::{
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/admin/tenants/{tenant}/features", post(choose))
-        .route("/admin/api/tenants/{tenant}/features", get(read).put(set))
+        .route("/admin/api/tenants/{tenant}/features", get(read).merge(put(set)))
 }
 
 /// What a tenant's list says, and when it was changed.

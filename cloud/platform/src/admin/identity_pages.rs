@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 
@@ -14,6 +13,7 @@ use super::caller::{COOKIE, STEP_COOKIE};
 use super::identity::{self, AdminError, Answered, Attempt, Next, SESSION_LIFETIME, Tried};
 use crate::i18n::Texts;
 use crate::people::{enrolment_html, password};
+use crate::web::routing::{get, post};
 use crate::web::{
     AppState, Client, Path, Problem, Visitor, client_of, cookie_of, form, minutes_to, require_same, status_of,
 };
@@ -23,10 +23,10 @@ const STEP_AGE: i64 = 600;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/admin/signin", get(sign_in_form).post(sign_in))
-        .route("/admin/signin/code", get(code_form).post(code))
+        .route("/admin/signin", get(sign_in_form).merge(post(sign_in)))
+        .route("/admin/signin/code", get(code_form).merge(post(code)))
         .route("/admin/signout", post(sign_out))
-        .route("/admin/invitation/{link}", get(invitation).post(accept))
+        .route("/admin/invitation/{link}", get(invitation).merge(post(accept)))
 }
 
 /// A cookie that is sent to `/admin` alone, and never from another site.

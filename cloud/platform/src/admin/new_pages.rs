@@ -10,7 +10,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use uuid::Uuid;
 
@@ -21,12 +20,13 @@ use crate::plans::Plan;
 use crate::plans::service::{self, PlanError};
 use crate::tenancy::config::{self, GivenCodes, LARGEST, Mistake, Planned, PlannedPlant};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Problem, form, multipart, site, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/admin/tenants", post(make))
-        .route("/admin/tenants/new", get(new).post(read))
+        .route("/admin/tenants/new", get(new).merge(post(read)))
         .route("/admin/tenants/configured", post(make_configured))
 }
 

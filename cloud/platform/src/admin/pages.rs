@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -23,6 +22,7 @@ use crate::plans::store::billing;
 use crate::plans::{Bar, COLUMNS, Plan, cells, csv_file};
 use crate::tenancy::{self, Database};
 use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Path, Problem, csv_line, form, harmless, query};
 
 pub(super) fn router() -> Router<AppState> {

@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -17,11 +16,12 @@ use super::{AdminCaller, frame};
 use crate::i18n::Texts;
 use crate::people::{clean_email, clean_name};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Path, Problem, form, site, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/admin/admins", get(page).post(invite))
+        .route("/admin/admins", get(page).merge(post(invite)))
         .route("/admin/admins/{admin}/status", post(set_status))
 }
 

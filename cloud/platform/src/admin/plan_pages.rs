@@ -6,7 +6,6 @@ use axum::extract::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 use chrono::Utc;
 
 use super::{AdminCaller, frame};
@@ -14,6 +13,7 @@ use crate::i18n::{Texts, plain_number};
 use crate::plans::service::{self, PlanError};
 use crate::plans::{Feature, Limits, Plan};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Path, Problem, form, status_of};
 
 /// Bytes of a gigabyte, in which storage is typed.
@@ -21,8 +21,8 @@ const GIGABYTE: i64 = 1 << 30;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/admin/plans", get(list).post(create))
-        .route("/admin/plans/{plan}", get(edit).post(change))
+        .route("/admin/plans", get(list).merge(post(create)))
+        .route("/admin/plans/{plan}", get(edit).merge(post(change)))
 }
 
 #[derive(Template)]

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::routing::get;
 use axum::{Json, Router};
 
 use super::AUDIT_READ;
 use super::list::{self, Asked, AuditPage};
 use crate::openapi::{Operation, group};
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Problem, query};
 
 pub(super) fn router() -> Router<AppState> {

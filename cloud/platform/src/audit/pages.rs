@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::list::{self, Asked, AuditEntry, AuditPage};
@@ -19,6 +18,7 @@ use crate::i18n::{Lang, Texts};
 use crate::masters::MastersError;
 use crate::views::{self, Menu, Resolved};
 use crate::web::list::{Cell, Column, Filter, List, Row, address};
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
 /// Where it is.

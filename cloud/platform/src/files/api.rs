@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use super::service::{self, Goes};
 use super::{FilesError, Listed, Right, Whose, content, spool};
 use crate::db::Tx;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{self, get, post, put};
 use crate::web::{AppState, Caller, IfMatch, Path, Permission, Problem, etag, not_modified, query};
 
 /// See files: what that means is said by what each is attached to.
@@ -24,9 +24,9 @@ const FILES_EDIT: Permission = Permission::write("masters.*.edit");
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/files", get(all).post(add))
-        .route("/api/v1/files/{id}", get(one).delete(delete))
-        .route("/api/v1/files/{id}/content", get(bytes).put(replace))
+        .route("/api/v1/files", get(all).merge(post(add)))
+        .route("/api/v1/files/{id}", get(one).merge(routing::delete(delete)))
+        .route("/api/v1/files/{id}/content", get(bytes).merge(put(replace)))
         .route("/api/v1/files/{id}/restore", post(restore))
 }
 

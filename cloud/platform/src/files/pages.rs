@@ -8,7 +8,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -22,6 +21,7 @@ use super::{FilesError, Listed, Right, Subject, VersionOf, Whose, spool};
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::people;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, multipart, query};
 
 /// Most files that one form sends.
@@ -29,7 +29,7 @@ const MOST_AT_ONCE: usize = 20;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/files/on/{kind}/{*code}", get(box_of).post(add))
+        .route("/files/on/{kind}/{*code}", get(box_of).merge(post(add)))
         .route("/files/{id}/content", get(bytes))
         .route("/files/{id}/version", post(replace))
         .route("/files/{id}/delete", post(delete))

@@ -7,7 +7,6 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -26,6 +25,7 @@ use super::{
 use crate::db::Tx;
 use crate::i18n::{Lang, Months};
 use crate::tenancy;
+use crate::web::routing::{self, get, patch, post};
 use crate::web::{
     AppState, Caller, IfMatch, Path, Permission, Problem, etag, json_of, media_type, no_object, not_modified,
     query, sent_as,
@@ -37,8 +37,11 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/convert", get(super::conversions::convert))
         .route(super::iso4217::PATH, get(super::iso4217::list))
         .route("/api/v1/masters", get(all))
-        .route("/api/v1/masters/{master}", get(rows).post(create))
-        .route("/api/v1/masters/{master}/rows/{*code}", get(one).patch(update).delete(delete))
+        .route("/api/v1/masters/{master}", get(rows).merge(post(create)))
+        .route(
+            "/api/v1/masters/{master}/rows/{*code}",
+            get(one).merge(patch(update)).merge(routing::delete(delete)),
+        )
         .route("/api/v1/masters/{master}/at/{plant}/{*code}", get(at))
         .route("/api/v1/masters/{master}/restore/{*code}", post(restore))
         .route("/api/v1/masters/{master}/history/{*code}", get(changes))

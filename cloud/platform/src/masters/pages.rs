@@ -13,31 +13,33 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::{get, post};
 
 use super::declare::Group;
 use super::{ANY_VIEW, Engine, Master, sheet};
 use crate::i18n::Texts;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Problem, Shell, escaped};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/masters", get(all))
-        .route("/items/variants/{*code}", get(variants::page).post(variants::make))
-        .route("/masters/{master}", get(rows::list).post(form::create))
+        .route("/items/variants/{*code}", get(variants::page).merge(post(variants::make)))
+        .route("/masters/{master}", get(rows::list).merge(post(form::create)))
         .route("/masters/{master}/new", get(form::blank))
-        .route("/masters/{master}/row/{*code}", get(form::one).post(form::update))
+        .route("/masters/{master}/row/{*code}", get(form::one).merge(post(form::update)))
         .route("/masters/{master}/delete/{*code}", post(form::delete))
         .route("/masters/{master}/restore/{*code}", post(form::restore))
         .route("/masters/{master}/options/{field}", get(form::options))
         .route("/masters/{master}/export", get(rows::export))
         .route(
             "/masters/{master}/grid",
-            get(grid::page).post(grid::send).layer(DefaultBodyLimit::max(grid::MOST_BYTES)),
+            get(grid::page).merge(post(grid::send)).layer(DefaultBodyLimit::max(grid::MOST_BYTES)),
         )
         .route(
             "/masters/{master}/import",
-            get(import::page).post(import::send).layer(DefaultBodyLimit::max(sheet::MAX_BYTES + 64 * 1024)),
+            get(import::page)
+                .merge(post(import::send))
+                .layer(DefaultBodyLimit::max(sheet::MAX_BYTES + 64 * 1024)),
         )
 }
 

@@ -5,7 +5,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, Uri};
-use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +16,7 @@ use super::{MANAGE, pages, store};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
+use crate::web::routing::{get, post, put};
 use crate::web::{AppState, Caller, Path, Problem, json, query, rows};
 
 pub(super) fn router() -> Router<AppState> {
@@ -24,7 +24,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/notices", get(list))
         .route("/api/v1/notices/read", post(read_all))
         .route("/api/v1/notices/{notice}/read", post(read))
-        .route("/api/v1/notices/preferences", get(preferences_of).put(preferences_set))
+        .route("/api/v1/notices/preferences", get(preferences_of).merge(put(preferences_set)))
         .route("/api/v1/deliveries", get(deliveries))
         .route("/api/v1/deliveries/{id}/again", post(again))
 }

@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::json;
@@ -22,6 +21,7 @@ use crate::people::{USER_MANAGE, clean_email, clean_name};
 use crate::settings::TENANT_MANAGE;
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {

@@ -7,7 +7,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -23,6 +22,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::settings::TENANT_MANAGE;
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, local_path, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -32,7 +32,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/notices/live", get(live::stream))
         .route("/notices/read", post(read_all))
         .route("/notices/open/{notice}", post(open))
-        .route("/notices/settings", get(settings).post(set))
+        .route("/notices/settings", get(settings).merge(post(set)))
         .route("/notices/times", post(set_times))
 }
 

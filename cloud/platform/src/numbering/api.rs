@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use super::list::{self, Asked, Page};
 use super::{NUMBERING_LEASE, NUMBERING_READ, NUMBERING_VOID, Need, NumberingError, preview, store, void};
 use crate::db::Tx;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, json, query};
 
 pub(super) fn router() -> Router<AppState> {

@@ -9,7 +9,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::{Datelike, NaiveDate, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -25,6 +24,7 @@ use crate::i18n::{Texts, plain_number};
 use crate::masters::Row;
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{List, address};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, escaped, form, kept, query};
 
 /// The right to see the master of series; see `masters`.

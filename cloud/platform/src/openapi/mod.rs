@@ -16,7 +16,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Extension, Router};
 use bytes::Bytes;
 use serde_json::Value;
@@ -29,6 +28,7 @@ pub use operation::{Access, Operation, group, reference};
 use crate::db::Db;
 use crate::i18n::{Lang, Sources};
 use crate::masters;
+use crate::web::routing::get;
 use crate::web::{AppState, Module, Problem, not_modified};
 
 /// The texts of this part.

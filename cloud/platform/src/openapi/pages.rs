@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,6 +18,7 @@ use super::operation::{Access, Operation};
 use super::shared;
 use crate::i18n::Texts;
 use crate::web::list::address;
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Path, Problem, Shell, query};
 
 pub(super) fn router() -> Router<AppState> {

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,6 +14,7 @@ use super::store::{self, Plant};
 use crate::db::{DbError, Tx};
 use crate::i18n::Names;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{get, post, put};
 use crate::web::{
     AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, no_place, not_modified, query, rows,
 };
@@ -24,8 +24,8 @@ const MOST: i64 = 200;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/plants", get(list).post(create))
-        .route("/api/v1/plants/{plant}", get(one).put(change))
+        .route("/api/v1/plants", get(list).merge(post(create)))
+        .route("/api/v1/plants/{plant}", get(one).merge(put(change)))
 }
 
 /// What the routes here are, for the description of the API.

@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 use serde::Deserialize;
 
 use super::service::{self, PlantError};
@@ -16,6 +15,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{LONGEST_NAME, Lang, Texts};
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Action, Cell, Column, List, Row, address};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, no_place, query, status_of};
 
 /// Where they are.
@@ -24,7 +24,9 @@ const PATH: &str = "/organisation";
 const PAGE: usize = 50;
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route(PATH, get(list).post(create)).route("/organisation/{plant}", get(edit).post(change))
+    Router::new()
+        .route(PATH, get(list).merge(post(create)))
+        .route("/organisation/{plant}", get(edit).merge(post(change)))
 }
 
 /// What stands above the plants: the masters beside them, and that a company comes first.

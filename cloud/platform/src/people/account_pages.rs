@@ -7,7 +7,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -21,11 +20,12 @@ use super::settings::{self, Profile};
 use super::signin::{self, Session};
 use crate::i18n::{Lang, Texts};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Problem, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/account", get(account).post(set_profile))
+        .route("/account", get(account).merge(post(set_profile)))
         .route("/account/password", post(change_password))
         .route("/account/sessions", post(end_sessions))
 }

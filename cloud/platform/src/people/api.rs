@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,21 +21,22 @@ use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, roles, service};
 use crate::ctx::Plants;
 use crate::i18n::Names;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{delete, get, post, put};
 use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, no_place, not_modified, query, rows};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/users", get(list).post(invite))
+        .route("/api/v1/users", get(list).merge(post(invite)))
         .route("/api/v1/users/{id}", get(one))
         .route("/api/v1/users/{id}/name", put(set_name))
         .route("/api/v1/users/{id}/roles", put(set_roles))
         .route("/api/v1/users/{id}/status", put(set_status))
         .route("/api/v1/users/{id}/link", post(new_link))
-        .route("/api/v1/roles", get(list_roles).post(create_role))
+        .route("/api/v1/roles", get(list_roles).merge(post(create_role)))
         .route("/api/v1/roles/{code}", delete(delete_role))
         .route("/api/v1/roles/{code}/name", put(rename_role))
         .route("/api/v1/roles/{code}/permissions", put(set_permissions))
-        .route("/api/v1/account/sessions", get(sessions).delete(end_others))
+        .route("/api/v1/account/sessions", get(sessions).merge(delete(end_others)))
         .route("/api/v1/account/sessions/{session}", delete(end_one))
 }
 

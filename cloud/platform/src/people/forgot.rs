@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -15,10 +14,11 @@ use super::throttle::Counted;
 use super::{links, model, signin};
 use crate::db::Db;
 use crate::i18n::Texts;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Client, Problem, Visitor, client_of, minutes_to, require_same};
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/forgot", get(page).post(ask))
+    Router::new().route("/forgot", get(page).merge(post(ask)))
 }
 
 #[derive(Template)]

@@ -4,7 +4,6 @@ use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -18,12 +17,13 @@ use super::within::By;
 use super::{ROLE_MANAGE, roles};
 use crate::i18n::plain_number;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{self, get, post};
 use crate::web::{Amount, AppState, Caller, IfMatch, Path, Problem, etag, form, json, not_modified};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/roles/{code}/limit", post(set))
-        .route("/api/v1/roles/{code}/limits", get(list).put(put))
+        .route("/api/v1/roles/{code}/limits", get(list).merge(routing::put(put)))
 }
 
 /// What the routes here are, for the description of the API.

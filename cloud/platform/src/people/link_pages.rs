@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -14,12 +13,13 @@ use super::links;
 use super::pages::say;
 use super::signin::{self, Attempt, SignedIn};
 use crate::i18n::Texts;
+use crate::web::routing::{get, post};
 use crate::web::{
     AppState, Path, Problem, Visitor, client_of, form, require_same, set_session, set_step, step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/invitation/{link}", get(invitation).post(accept))
+    Router::new().route("/invitation/{link}", get(invitation).merge(post(accept)))
 }
 
 #[derive(Template)]

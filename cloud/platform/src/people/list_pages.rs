@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -25,6 +24,7 @@ use crate::i18n::Texts;
 use crate::views::{self, Menu, Resolved};
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Cell, Column, Filter, List, Row};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Problem, Shell, form};
 
 /// Where they are.
@@ -33,7 +33,7 @@ const PATH: &str = "/users";
 const PAGE: i64 = 50;
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route(PATH, get(list).post(invite))
+    Router::new().route(PATH, get(list).merge(post(invite)))
 }
 
 /// What stands above the list: a link that was just made, and what invites somebody.

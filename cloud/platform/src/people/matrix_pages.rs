@@ -6,12 +6,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use axum::routing::get;
 
 use super::pages::role_name;
 use super::within::Known;
 use super::{ROLE_MANAGE, Role, service};
 use crate::i18n::Texts;
+use crate::web::routing::get;
 use crate::web::{Amount, AppState, Caller, NavItem, Permission, Problem, Seen, Shell, query};
 
 pub(super) fn router() -> Router<AppState> {

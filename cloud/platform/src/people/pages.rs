@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -21,6 +20,7 @@ use super::within::{By, Known};
 use super::{USER_MANAGE, USER_READ};
 use crate::ctx::Plants;
 use crate::i18n::Texts;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, site};
 
 /// The pages of people.

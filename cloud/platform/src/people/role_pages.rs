@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::error::PeopleError;
@@ -17,11 +16,12 @@ use super::{ROLE_MANAGE, roles, service};
 use crate::ctx::Plants;
 use crate::i18n::{Names, Texts, TypedNames};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{Amount, AppState, Caller, Path, Permission, Problem, Shell, form, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/roles", get(page).post(create_role))
+        .route("/roles", get(page).merge(post(create_role)))
         .route("/roles/{code}", post(set_permissions))
         .route("/roles/{code}/name", post(rename))
         .route("/roles/{code}/delete", post(delete))

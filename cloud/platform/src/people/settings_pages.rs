@@ -5,11 +5,11 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Redirect;
-use axum::routing::post;
 use serde::Deserialize;
 
 use super::account_pages::pages;
 use super::settings;
+use crate::web::routing::post;
 use crate::web::{AppState, Caller, Problem, form, here};
 
 pub(super) fn router() -> Router<AppState> {

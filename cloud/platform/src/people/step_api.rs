@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,13 +17,14 @@ use super::second_step::{self, Standing};
 use super::within::By;
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, provider, service};
 use crate::openapi::{Operation, group};
+use crate::web::routing::{delete, get, put};
 use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/v1/roles/{code}/second-step", put(require))
-        .route("/api/v1/users/{id}/second-step", get(stands).delete(reset))
-        .route("/api/v1/users/{id}/identities", get(identities).delete(unlink))
+        .route("/api/v1/users/{id}/second-step", get(stands).merge(delete(reset)))
+        .route("/api/v1/users/{id}/identities", get(identities).merge(delete(unlink)))
 }
 
 /// What the routes here are, for the description of the API.

@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -15,13 +14,16 @@ use super::second_step::Enrolment;
 use super::signin::SignedIn;
 use super::steps::{self, Answered, Next};
 use crate::i18n::Texts;
+use crate::web::routing::{get, post};
 use crate::web::{
     AppState, Problem, Visitor, after_sign_in, end_step, local_path, minutes_to, require_same, set_session,
     set_step, status_of, step_of, step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/signin/step", get(page).post(answer)).route("/signin/step/tenant", post(choose))
+    Router::new()
+        .route("/signin/step", get(page).merge(post(answer)))
+        .route("/signin/step/tenant", post(choose))
 }
 
 #[derive(Template)]

@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -19,11 +18,12 @@ use super::step_pages::enrolment_html;
 use super::within::By;
 use super::{ROLE_MANAGE, USER_MANAGE};
 use crate::i18n::Texts;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/account/totp", get(page).post(begin))
+        .route("/account/totp", get(page).merge(post(begin)))
         .route("/account/totp/confirm", post(confirm))
         .route("/account/totp/codes", post(new_codes))
         .route("/account/totp/off", post(turn_off))

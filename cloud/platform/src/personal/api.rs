@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use super::model::{Erased, Kind, Person};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::openapi::{Operation, group};
 use crate::people::By;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, query};
 use crate::workflow::UnderWay;
 
@@ -98,7 +98,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/personal/export/{person}/{*code}", get(export))
         .route("/api/v1/personal/erase/{person}/{*code}", post(erase))
         .route("/api/v1/personal/under-way/{person}/{*code}", get(under_way))
-        .route("/api/v1/personal/consents/{person}/{*code}", get(consents).post(give))
+        .route("/api/v1/personal/consents/{person}/{*code}", get(consents).merge(post(give)))
         .route("/api/v1/personal/withdraw/{person}/{consent}/{*code}", post(withdraw))
 }
 

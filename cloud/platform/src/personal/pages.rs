@@ -7,7 +7,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -21,6 +20,7 @@ use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::audit;
 use crate::i18n::Texts;
 use crate::people::{self, By};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query};
 use crate::workflow::UnderWay;
 

@@ -1,7 +1,6 @@
 //! Plan and usage by API.
 
 use axum::extract::State;
-use axum::routing::get;
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,6 +10,7 @@ use super::model::Limits;
 use super::store::Usage;
 use super::{PLAN_READ, pages};
 use crate::openapi::{Operation, group};
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Problem};
 
 pub(super) fn router() -> Router<AppState> {

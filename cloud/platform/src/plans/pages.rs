@@ -5,7 +5,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use chrono_tz::Tz;
 
 use super::model::{Feature, Held, Limits, bytes, percent};
@@ -13,6 +12,7 @@ use super::store::{self, Usage};
 use super::{PLAN_READ, service};
 use crate::db::DbError;
 use crate::i18n::Texts;
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Problem, Shell, csv_line};
 
 /// Months that are shown.

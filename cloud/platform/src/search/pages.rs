@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +11,7 @@ use utoipa::ToSchema;
 use super::{FEW, Group, MANY, find, meant};
 use crate::i18n::Texts;
 use crate::openapi::{Operation, group};
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
 pub(super) fn router() -> Router<AppState> {

@@ -4,7 +4,6 @@
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,12 +13,13 @@ use super::import::{self, Form, ImportReport, List, MAX_BYTES, Upload, WithdrawE
 use super::{Mistake, SeedErrors};
 use crate::openapi::{Operation, group};
 use crate::reference;
+use crate::web::routing::{delete, get, post};
 use crate::web::{AppState, Caller, Path, Permission, Problem, media_type, query, sent_as};
 
 /// The routes under `/api/v1/reference`.
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/reference", get(list).post(import_all))
+        .route("/api/v1/reference", get(list).merge(post(import_all)))
         .route("/api/v1/reference/{list}", post(import_list))
         .route("/api/v1/reference/{list}/{*code}", delete(withdraw))
         .layer(DefaultBodyLimit::max(MAX_BYTES))

@@ -6,7 +6,6 @@ use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,6 +21,7 @@ use crate::i18n::{Texts, Value};
 use crate::openapi::{Operation, group};
 use crate::people::By;
 use crate::plans::Denied;
+use crate::web::routing::{get, put};
 use crate::web::{
     AppState, Caller, Client, FieldError, IfMatch, Problem, etag, json, media_type, not_modified, sent_as,
 };
@@ -35,10 +35,10 @@ pub(super) fn router() -> Router<AppState> {
     // A logo that is too large is told so, and not cut off, up to twice its size.
     let logo = get(logo).put(set_logo).delete(take_logo);
     Router::new()
-        .route(BRAND, get(look).put(set_colours))
+        .route(BRAND, get(look).merge(put(set_colours)))
         .route(LOGO, logo.layer(DefaultBodyLimit::max(2 * image::MOST_BYTES)))
-        .route(ADDRESSES, get(addresses).put(set_addresses))
-        .route(MAIL, get(mail).put(set_mail))
+        .route(ADDRESSES, get(addresses).merge(put(set_addresses)))
+        .route(MAIL, get(mail).merge(put(set_mail)))
 }
 
 /// What the routes here are, for the description of the API.

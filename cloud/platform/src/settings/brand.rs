@@ -5,11 +5,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 
 use super::colour::{Colour, sheet};
 use super::store;
 use crate::db::DbError;
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Path, Problem};
 
 pub(super) fn router() -> Router<AppState> {

@@ -10,7 +10,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -28,6 +27,7 @@ use crate::outbox::Failure;
 use crate::people::{By, Counted};
 use crate::secrets::Secrets;
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Done, Problem, Shell, form, query, status_of};
 
 /// How long the way to a server is kept, before its name is looked up again.
@@ -125,7 +125,7 @@ pub(super) fn opened(tenant: Uuid, secrets: &Secrets, smtp: &Smtp) -> Result<Ser
 }
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/settings/mail", get(page).post(set)).route("/settings/mail/test", post(test))
+    Router::new().route("/settings/mail", get(page).merge(post(set))).route("/settings/mail/test", post(test))
 }
 
 #[derive(Template)]

@@ -7,7 +7,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::service::{self, SettingsError};
@@ -19,6 +18,7 @@ use crate::plans::Denied;
 use crate::tenancy::config::LONGEST_NAME;
 use crate::web::fields::{Fields, Input};
 use crate::web::keys::KEY_MANAGE;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Client, Done, Problem, Shell, form, kept, multipart, query, status_of};
 
 /// The field that the logo is sent in.
@@ -28,11 +28,11 @@ const MOST_FORM: usize = image::MOST_BYTES + 64 * 1024;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/settings", get(general).post(set_general))
-        .route("/settings/brand", get(brand).post(set_colours))
+        .route("/settings", get(general).merge(post(set_general)))
+        .route("/settings/brand", get(brand).merge(post(set_colours)))
         .route("/settings/logo", post(set_logo).layer(DefaultBodyLimit::max(MOST_FORM)))
         .route("/settings/logo/delete", post(delete_logo))
-        .route("/settings/addresses", get(addresses).post(set_addresses))
+        .route("/settings/addresses", get(addresses).merge(post(set_addresses)))
 }
 
 /// A page of settings.

@@ -4,7 +4,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::service::{self, ACCESS_LIFETIME, Issued, REFRESH_LIFETIME, TokenError};
 use crate::openapi::{Operation, group};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Client, Problem, form};
 
 /// The routes of tokens.

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,6 +13,7 @@ use super::store::{self, View};
 use super::{Keep, service};
 use crate::db::{DbError, Tx};
 use crate::openapi::{Operation, group};
+use crate::web::routing::{self, get, post, put};
 use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query, rows};
 
 /// Most views of one answer.
@@ -23,7 +23,9 @@ const ALL: &str = "/api/v1/views";
 const ONE: &str = "/api/v1/views/{id}";
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route(ALL, get(list).post(create)).route(ONE, get(one).put(replace).delete(delete))
+    Router::new()
+        .route(ALL, get(list).merge(post(create)))
+        .route(ONE, get(one).merge(put(replace)).merge(routing::delete(delete)))
 }
 
 /// What the routes here are, for the description of the API.

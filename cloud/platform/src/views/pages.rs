@@ -4,11 +4,11 @@ use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::post;
 use uuid::Uuid;
 
 use super::{Keep, service};
 use crate::db::Tx;
+use crate::web::routing::post;
 use crate::web::{AppState, Caller, Path, Problem, form, local_path};
 
 pub(super) fn router() -> Router<AppState> {

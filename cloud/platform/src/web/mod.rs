@@ -31,6 +31,7 @@ mod query;
 mod rates;
 mod request_id;
 mod rights;
+pub mod routing;
 mod scope;
 mod sheet;
 mod shell;

@@ -5,7 +5,6 @@ use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -16,6 +15,7 @@ use super::{AppState, Client, Path, Problem, Visitor, assets, client_of, cookies
 use crate::ctx::Cx;
 use crate::i18n::{Lang, Texts};
 use crate::people::{self, Attempt, SignedIn};
+use crate::web::routing::{get, post};
 
 /// Ten minutes, as a sign-in under way lasts.
 const STEP_AGE: i64 = 600;
@@ -25,8 +25,8 @@ const LANGUAGE_AGE: i64 = 365 * 86_400;
 /// Sign-in, sign-out, language, assets.
 pub fn routes() -> Router<AppState> {
     Router::new()
-        .route("/signin", get(form).post(submit))
-        .route("/signin/once/{code}", get(once).post(redeem))
+        .route("/signin", get(form).merge(post(submit)))
+        .route("/signin/once/{code}", get(once).merge(post(redeem)))
         .route("/signout", post(sign_out))
         .route("/language", post(choose_language))
         .route("/assets/{name}", get(assets::serve))

@@ -4,7 +4,6 @@
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use data_encoding::BASE64URL_NOPAD;
@@ -23,6 +22,7 @@ use crate::ctx::Cx;
 use crate::db::Tx;
 use crate::i18n::Lang;
 use crate::tenancy;
+use crate::web::routing::post;
 use crate::web::{AppState, Path, Problem, json_of};
 
 /// Most that a call may carry, in bytes.

@@ -3,7 +3,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::store::triggers::{self, Trigger};
 use super::{MANAGE, READ, hooks};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{delete, get, post};
 use crate::web::{AppState, Caller, Path, Problem};
 
 /// Most that are listed.
@@ -22,7 +22,7 @@ const MOST: i64 = 1000;
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/v1/workflows/triggers", get(list))
-        .route("/api/v1/workflows/triggers/{id}/token", post(make).delete(end))
+        .route("/api/v1/workflows/triggers/{id}/token", post(make).merge(delete(end)))
 }
 
 /// What the routes here are, for the description of the API.

@@ -6,10 +6,10 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
+use platform::web::routing::{get, post};
 use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, no_place, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -35,7 +35,7 @@ pub fn router() -> Router<AppState> {
         .merge(super::api_places::router())
         .route("/api/v1/search", get(find))
         .route("/api/v1/agents", get(agents))
-        .route("/api/v1/holds", get(list_holds).post(place_hold))
+        .route("/api/v1/holds", get(list_holds).merge(post(place_hold)))
         .route("/api/v1/holds/{id}/release", post(release_hold))
 }
 

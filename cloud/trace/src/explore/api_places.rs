@@ -4,10 +4,10 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use chrono::Utc;
 use platform::openapi::Operation;
+use platform::web::routing::get;
 use platform::web::{AppState, Caller, Path, Problem, query, workbook};
 use serde::Deserialize;
 use utoipa::ToSchema;

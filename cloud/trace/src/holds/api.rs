@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use platform::openapi::{Operation, group};
+use platform::web::routing::{get, post};
 use platform::web::{AppState, Caller, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;

@@ -22,8 +22,8 @@ pub use words::Reasons;
 
 use axum::Router;
 use axum::http::header;
-use axum::routing::{get, post};
 use platform::i18n::{Lang, Sources};
+use platform::web::routing::{get, post};
 use platform::web::{AppState, NavGroup, NavItem, Seen, always};
 
 use crate::rights::{EXCEPTION_READ, HOLD_READ, PLANT_READ, TRACE_READ};
@@ -102,7 +102,7 @@ pub fn router() -> Router<AppState> {
         .route("/exceptions/{id}/resolve", post(exceptions::resolve))
         .route("/exceptions/{id}/assign", post(exceptions::assign))
         .route("/exceptions/{id}/reopen", post(exceptions::reopen))
-        .route("/holds", get(holds::page).post(holds::place))
+        .route("/holds", get(holds::page).merge(post(holds::place)))
         .route("/holds/look", get(holds::look))
         .route("/holds/{id}", get(hold::one))
         .route("/holds/{id}/release", post(holds::release))

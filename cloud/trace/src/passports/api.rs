@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
+use platform::web::routing::{get, post, put};
 use platform::web::{AppState, Caller, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,10 +18,10 @@ use super::{PASSPORT_MANAGE, PASSPORT_READ, PASSPORT_WRITE};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/passports", get(list).post(make))
+        .route("/api/v1/passports", get(list).merge(post(make)))
         .route("/api/v1/passports/{id}", get(one))
         .route("/api/v1/passports/{id}/end", post(end))
-        .route("/api/v1/passports/settings", get(settings).put(set))
+        .route("/api/v1/passports/settings", get(settings).merge(put(set)))
 }
 
 pub(super) fn operations() -> Vec<Operation> {

@@ -6,12 +6,12 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use platform::i18n::Texts;
 use platform::web::fields::{Fields, Input};
 use platform::web::list::{Cell, Column, List, Row, address};
+use platform::web::routing::{get, post};
 use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ const PATH: &str = "/passports";
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route(PATH, get(page).post(make))
+        .route(PATH, get(page).merge(post(make)))
         .route("/passports/settings", post(set))
         .route("/passports/{id}", get(one))
         .route("/passports/{id}/end", post(end))

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
 use axum::{Extension, Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use platform::openapi::{Operation, group};
+use platform::web::routing::{get, post};
 use platform::web::{AppState, Caller, Path, Problem, no_place, query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,13 +26,13 @@ const STEPS: usize = 4;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/proofs/keys", get(list_keys).post(new_key))
+        .route("/api/v1/proofs/keys", get(list_keys).merge(post(new_key)))
         .route("/api/v1/proofs/heads", get(list_heads))
         .route("/api/v1/proofs/heads/current", get(current_head))
         .route("/api/v1/proofs/inclusion/{event}", get(inclusion))
         .route("/api/v1/proofs/consistency", get(consistency))
         .route("/api/v1/proofs/history/{uid}", get(history))
-        .route("/api/v1/proofs/check", get(standing).post(run))
+        .route("/api/v1/proofs/check", get(standing).merge(post(run)))
 }
 
 pub(super) fn operations() -> Vec<Operation> {

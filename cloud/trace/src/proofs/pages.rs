@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Form, Router};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use platform::db::Tx;
 use platform::i18n::Texts;
+use platform::web::routing::{get, post};
 use platform::web::{AppState, Caller, Problem, Shell, form, query};
 use serde::Deserialize;
 use verify::note::PublicKey;
@@ -23,7 +23,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/proofs", get(page))
         .route("/proofs/history", get(history))
         .route("/proofs/keys", post(new_key))
-        .route("/proofs/check", get(progress).post(run))
+        .route("/proofs/check", get(progress).merge(post(run)))
 }
 
 /// How the tree and its check stand; asks for itself again while a check is under way.

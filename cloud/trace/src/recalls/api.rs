@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
+use platform::web::routing::{get, post, put};
 use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,8 +25,8 @@ use crate::ingest::Committed;
 /// The routes under `/api/v1/recalls`.
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/recalls", get(list).post(begin))
-        .route("/api/v1/recalls/{id}", get(one).put(change))
+        .route("/api/v1/recalls", get(list).merge(post(begin)))
+        .route("/api/v1/recalls/{id}", get(one).merge(put(change)))
         .route("/api/v1/recalls/{id}/snapshot", post(snapshot))
         .route("/api/v1/recalls/{id}/activate", post(activate))
         .route("/api/v1/recalls/{id}/close", post(close))
@@ -36,7 +36,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/recalls/{id}/letters", get(letters))
         .route("/api/v1/recalls/{id}/consignees/{consignee}", post(consignee))
         .route("/api/v1/recalls/{id}/consignees/{consignee}/letters", post(write))
-        .route("/api/v1/recalls/{id}/responses", get(responses).post(respond))
+        .route("/api/v1/recalls/{id}/responses", get(responses).merge(post(respond)))
         .route("/api/v1/recalls/{id}/effectiveness", get(effectiveness))
         .route("/api/v1/recalls/{id}/report.pdf", get(report))
 }

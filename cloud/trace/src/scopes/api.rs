@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group, reference};
+use platform::web::routing::{self, get, post};
 use platform::web::{AppState, Caller, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -21,9 +21,9 @@ use crate::genealogy::Genealogy;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/scopes", get(list).post(keep))
+        .route("/api/v1/scopes", get(list).merge(post(keep)))
         .route("/api/v1/scopes/preview", post(preview))
-        .route("/api/v1/scopes/{id}", get(one).delete(delete))
+        .route("/api/v1/scopes/{id}", get(one).merge(routing::delete(delete)))
         .route("/api/v1/scopes/{id}/members", get(members))
         .route("/api/v1/scopes/{id}/compare", get(compare))
         .route("/api/v1/scopes/{id}/stop", post(stop))

@@ -6,12 +6,12 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form as Sent, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Router};
 use chrono::Utc;
 use platform::ctx::Cx;
 use platform::i18n::{Lang, Sources, Texts};
 use platform::web::list::{Action, Cell, Column, List, Row as Listed, address};
+use platform::web::routing::{get, post};
 use platform::web::{
     AppState, Caller, NavGroup, NavItem, Path, Problem, Seen, Shell, form as read_form, query,
 };
@@ -54,7 +54,7 @@ pub const NAV: [NavItem; 1] = [NavItem {
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/suspects", get(suspects_page).post(keep))
+        .route("/suspects", get(suspects_page).merge(post(keep)))
         .route("/suspects/scopes", get(scopes))
         .route("/suspects/scopes/{id}", get(scope))
         .route("/suspects/scopes/{id}/delete", post(delete))

@@ -4,7 +4,6 @@
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::routing::{delete, get, post};
 use axum::{Json, RequestExt, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,6 +18,7 @@ use crate::db::DbError;
 use crate::notify::MANAGE;
 use crate::openapi::{Operation, group};
 use crate::tenancy;
+use crate::web::routing::{delete, get, post};
 use crate::web::{AppState, Caller, FieldError, Path, Problem, json};
 
 pub(super) fn router() -> Router<AppState> {

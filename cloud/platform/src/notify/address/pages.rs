@@ -7,7 +7,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -18,6 +17,7 @@ use crate::i18n::Texts;
 use crate::notify::contact::CodeError;
 use crate::notify::{MANAGE, pages};
 use crate::web::list::{Action, Cell, Column, List, Row};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 /// Where they are.

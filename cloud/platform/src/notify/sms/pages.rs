@@ -8,7 +8,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 
@@ -18,11 +17,12 @@ use super::{PhoneError, phone};
 use crate::i18n::{Texts, plain_number, zone};
 use crate::notify::{MANAGE, pages, store};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Problem, Shell, form, kept, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
-        .route("/deliveries/sms", get(page).post(set))
+        .route("/deliveries/sms", get(page).merge(post(set)))
         .route("/deliveries/sms/test", post(test))
         .route("/notices/phone", post(own))
         .route("/notices/phone/confirm", post(own_confirm))

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,12 +15,13 @@ use super::service::{self, Form, New, WebhookError};
 use super::store::Webhook;
 use crate::notify::MANAGE;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{self, get, patch, post};
 use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/webhooks", get(list).post(create))
-        .route("/api/v1/webhooks/{id}", get(one).patch(change).delete(delete))
+        .route("/api/v1/webhooks", get(list).merge(post(create)))
+        .route("/api/v1/webhooks/{id}", get(one).merge(patch(change)).merge(routing::delete(delete)))
         .route("/api/v1/webhooks/{id}/test", post(test))
 }
 

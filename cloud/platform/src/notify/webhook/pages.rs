@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form as Sent, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -16,11 +15,12 @@ use super::store::Webhook;
 use crate::i18n::Texts;
 use crate::notify::{Kind, MANAGE, groups};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
-        .route("/webhooks", get(page).post(create))
+        .route("/webhooks", get(page).merge(post(create)))
         .route("/webhooks/{id}", post(activate))
         .route("/webhooks/{id}/test", post(test))
         .route("/webhooks/{id}/delete", post(delete))

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,10 +14,11 @@ use super::store::Provider;
 use crate::openapi::{Operation, group};
 use crate::people::By;
 use crate::settings::TENANT_MANAGE;
+use crate::web::routing::{self, get};
 use crate::web::{AppState, Caller, FieldError, IfMatch, Problem, etag, json, not_modified};
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/api/v1/settings/signin", get(one).put(put))
+    Router::new().route("/api/v1/settings/signin", get(one).merge(routing::put(put)))
 }
 
 /// What the routes here are, for the description of the API.

@@ -5,13 +5,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
 use chrono::Utc;
 use serde::Deserialize;
 
 use super::service::{self, Back, Place, Refusal};
 use crate::i18n::{Texts, Value};
 use crate::people::signin::SignedIn;
+use crate::web::routing::get;
 use crate::web::{
     AppState, Client, Path, Problem, Visitor, after_sign_in, client_of, end_current, end_provider, escaped,
     is_ours, local_path, minutes_to, present, provider_of, query, set_provider, set_session, set_step,

@@ -7,7 +7,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -19,10 +18,13 @@ use crate::people::pages::{done_or_told, role_name};
 use crate::people::{By, USER_MANAGE, service as people};
 use crate::settings::{TENANT_MANAGE, Tab, tabs};
 use crate::web::fields::{Fields, Input};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Done, Path, Problem, Shell, form, kept, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/settings/signin", get(page).post(set)).route("/users/{id}/unlink", post(unlink))
+    Router::new()
+        .route("/settings/signin", get(page).merge(post(set)))
+        .route("/users/{id}/unlink", post(unlink))
 }
 
 #[derive(Template)]

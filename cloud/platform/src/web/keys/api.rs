@@ -5,7 +5,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
-use axum::routing::{delete, get};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,6 +13,7 @@ use super::make::{self, Typed};
 use super::service::{self, Listed};
 use crate::ctx::Plants;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{delete, get, post};
 use crate::web::{AppState, Caller, Path, Permission, Problem, Scope, json};
 
 /// Make, list and end access keys.
@@ -21,7 +21,7 @@ pub const KEY_MANAGE: Permission = Permission::admin("key.manage");
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/access-keys", get(list).post(create))
+        .route("/api/v1/access-keys", get(list).merge(post(create)))
         .route("/api/v1/access-keys/{key}", delete(revoke))
 }
 

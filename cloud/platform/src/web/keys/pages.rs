@@ -9,7 +9,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 
@@ -23,11 +22,12 @@ use crate::people::{self, By};
 use crate::settings::{Tab, tabs};
 use crate::web::fields::{Fields, Input};
 use crate::web::list::{Cell, Column, List, Row};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Scope, Shell, form, kept};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/settings/keys", get(page).post(create))
+        .route("/settings/keys", get(page).merge(post(create)))
         .route("/settings/keys/{key}/delete", post(revoke))
 }
 

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use uuid::Uuid;
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::openapi::Operation;
+use crate::web::routing::{delete, get, post, put};
 use crate::web::{AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, query};
 use crate::workflow::definitions::{self, Tried, Unwritten};
 use crate::workflow::error::WorkflowError;
@@ -23,8 +23,8 @@ use crate::workflow::{DEFINITION_EDIT, DEFINITION_PUBLISH, READ};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/workflows/definitions", get(list).post(create))
-        .route("/api/v1/workflows/definitions/{id}", get(one).put(change).delete(discard))
+        .route("/api/v1/workflows/definitions", get(list).merge(post(create)))
+        .route("/api/v1/workflows/definitions/{id}", get(one).merge(put(change)).merge(delete(discard)))
         .route("/api/v1/workflows/definitions/{id}/publish", post(publish))
         .route("/api/v1/workflows/definitions/{id}/retire", post(retire))
         .route("/api/v1/workflows/definitions/{id}/clone", post(clone))

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::Uri;
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use uuid::Uuid;
 use crate::db::DbError;
 use crate::i18n::{Names, Value as Said};
 use crate::openapi::Operation;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, json, query};
 use crate::workflow::detail::{Change, Detail};
 use crate::workflow::model::Action;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, Uri};
-use axum::routing::get;
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use uuid::Uuid;
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::openapi::Operation;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, FieldError, Path, Problem, json, query};
 use crate::workflow::delegations::{self, New};
 use crate::workflow::error::WorkflowError;
@@ -24,8 +24,8 @@ use crate::workflow::{MANAGE, READ, manages};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/workflows/delegations", get(delegations_list).post(delegate))
-        .route("/api/v1/workflows/delegations/{delegation}", axum::routing::delete(delegation_end))
+        .route("/api/v1/workflows/delegations", get(delegations_list).merge(post(delegate)))
+        .route("/api/v1/workflows/delegations/{delegation}", crate::web::routing::delete(delegation_end))
         .route("/api/v1/workflows/report", get(times))
 }
 

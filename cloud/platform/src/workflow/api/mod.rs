@@ -6,7 +6,6 @@ mod lending;
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::routing::get;
 use axum::{Json, Router};
 use chrono::Utc;
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::inbox::{self, Page};
 use crate::openapi::{Operation, group};
+use crate::web::routing::get;
 use crate::web::{AppState, Caller, Problem, query};
 
 pub(super) fn router() -> Router<AppState> {

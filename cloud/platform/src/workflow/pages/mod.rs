@@ -10,7 +10,6 @@ mod report;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
 
 pub(super) use report::Range;
 
@@ -18,6 +17,7 @@ use super::READ;
 use super::error::WorkflowError;
 use crate::i18n::Texts;
 use crate::web::list::Action;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Problem, kept};
 
 pub(super) fn router() -> Router<AppState> {
@@ -26,15 +26,15 @@ pub(super) fn router() -> Router<AppState> {
         .route("/approvals/bulk", post(inbox::bulk))
         .route("/approvals/all", get(all::page))
         .route("/approvals/report", get(report::page))
-        .route("/approvals/away", get(away::page).post(away::create))
+        .route("/approvals/away", get(away::page).merge(post(away::create)))
         .route("/approvals/away/{delegation}/end", post(away::end))
         .route("/approvals/{instance}", get(instance::page))
         .route("/approvals/{instance}/decide", post(instance::decide))
         .route("/approvals/{instance}/cancel", post(instance::cancel))
-        .route("/workflows", get(editor::list).post(editor::create))
+        .route("/workflows", get(editor::list).merge(post(editor::create)))
         .route("/workflows/new", get(editor::new))
         .route("/workflows/try", post(editor::attempt))
-        .route("/workflows/{id}", get(editor::page).post(editor::save))
+        .route("/workflows/{id}", get(editor::page).merge(post(editor::save)))
         .route("/workflows/{id}/publish", post(editor::publish))
         .route("/workflows/{id}/retire", post(editor::retire))
         .route("/workflows/{id}/discard", post(editor::discard))

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use serde::Serialize;
@@ -16,14 +15,15 @@ use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE, REQUEST_READ};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
+use crate::web::routing::{get, post, put};
 use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, query};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/requests", get(list).post(raise))
-        .route("/api/v1/requests/{id}", get(one).put(change))
+        .route("/api/v1/requests", get(list).merge(post(raise)))
+        .route("/api/v1/requests/{id}", get(one).merge(put(change)))
         .route("/api/v1/requests/{id}/done", post(done))
         .route("/api/v1/requests/{id}/cancel", post(cancel))
 }

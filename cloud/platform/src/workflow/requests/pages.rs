@@ -6,7 +6,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -25,6 +24,7 @@ use crate::settings;
 use crate::web::fields::{Fields, Input};
 use crate::web::lines::{self as grid, LineColumn, LineGrid};
 use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, kept, query};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
@@ -35,9 +35,9 @@ use crate::workflow::{manages, reads, show, view};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/requests", get(list).post(raise))
+        .route("/requests", get(list).merge(post(raise)))
         .route("/requests/new", get(new))
-        .route("/requests/{id}", get(one).post(change))
+        .route("/requests/{id}", get(one).merge(post(change)))
         .route("/requests/{id}/done", post(done))
         .route("/requests/{id}/cancel", post(cancel))
 }

@@ -9,9 +9,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response as Answered;
-use axum::routing::{get, post};
 use platform::i18n::Texts;
 use platform::web::list::{Action, Cell, Column, List, Row, Tab, address};
+use platform::web::routing::{get, post};
 use platform::web::{AppState, Caller, Problem, Shell, query};
 use serde::Deserialize;
 
@@ -29,9 +29,9 @@ const PAGE: usize = 50;
 /// The pages.
 pub(in crate::recalls) fn router() -> Router<AppState> {
     Router::new()
-        .route("/recalls", get(list).post(new::begin))
+        .route("/recalls", get(list).merge(post(new::begin)))
         .route("/recalls/new", get(new::new))
-        .route("/recalls/{id}", get(one::page).post(act::change))
+        .route("/recalls/{id}", get(one::page).merge(post(act::change)))
         .route("/recalls/{id}/act", post(act::act))
         .route("/recalls/{id}/snapshot", post(act::snapshot))
         .route("/recalls/{id}/drill", post(act::drill))
