@@ -13,7 +13,6 @@ use super::list::{self, Asked, AuditEntry, AuditPage};
 use super::who::{self, Meant};
 use super::{AUDIT_READ, Entry, did, record, sheet};
 use crate::ctx::Cx;
-use crate::db::Db;
 use crate::i18n::{Lang, Texts};
 use crate::masters::MastersError;
 use crate::views::{self, Menu, Resolved};
@@ -55,24 +54,51 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// What a field is called: in a row of a master as that has it.
+    /// What a field is called.
     fn called(&self, name: &str) -> String {
-        let of_master =
-            self.entry.subject.split_once(':').and_then(|(kind, _)| self.labels.get(kind)?.get(name));
-        of_master.map_or_else(|| did::field(self.texts, &self.entry.action, name), String::clone)
+        called(self.texts, self.labels, self.entry, name)
     }
+}
+
+/// What a field of a row is called: in a row of a master as that has it.
+fn called(texts: &Texts, labels: &Labels, entry: &AuditEntry, name: &str) -> String {
+    let of_master = entry.subject.split_once(':').and_then(|(kind, _)| labels.get(kind)?.get(name));
+    of_master.map_or_else(|| did::field(texts, &entry.action, name), String::clone)
+}
+
+/// A row in the reader's words, as the page says it: what was done, to what, and what changed.
+fn said(texts: &Texts, names: &HashMap<String, String>, labels: &Labels, entry: &AuditEntry) -> [String; 3] {
+    let change = |(name, was, is): (String, String, String)| {
+        let change = if was.is_empty() { is } else { format!("{was} → {is}").trim_end().to_owned() };
+        match name.as_str() {
+            "" => change,
+            name => format!("{}: {change}", called(texts, labels, entry, name)),
+        }
+    };
+    let changed: Vec<String> = changes(entry).into_iter().map(change).collect();
+    [did::told(texts, entry), did::whom(texts, names, &entry.subject), changed.join("; ")]
 }
 
 /// What fields of masters are called, by the master, those of the tenant's own among them.
 type Labels = HashMap<String, HashMap<String, String>>;
 
-/// What fields of the masters are called whose rows these entries changed.
-async fn labels(state: &AppState, cx: &Cx, texts: &Texts, entries: &[AuditEntry]) -> Result<Labels, Problem> {
+/// Adds what fields of the masters are called whose rows these entries changed, of those that
+/// were not looked up before.
+async fn label(
+    labels: &mut Labels,
+    state: &AppState,
+    cx: &Cx,
+    texts: &Texts,
+    entries: &[AuditEntry],
+) -> Result<(), Problem> {
     let of_masters = entries.iter().filter(|entry| entry.action.starts_with("master."));
     let masters: BTreeSet<&str> =
         of_masters.filter_map(|entry| Some(entry.subject.split_once(':')?.0)).collect();
-    let mut labels = Labels::new();
     for master in masters {
+        if labels.contains_key(master) {
+            continue;
+        }
+        let fields = labels.entry(master.to_owned()).or_default();
         let shapes = match state.masters.widened(&state.db, cx, master).await {
             Ok(shapes) => shapes,
             // What an older version had.
@@ -81,9 +107,9 @@ async fn labels(state: &AppState, cx: &Cx, texts: &Texts, entries: &[AuditEntry]
         };
         let Ok(shape) = shapes.find(master) else { continue };
         let called = shape.columns.iter().map(|column| (column.name.clone(), column.said(texts)));
-        labels.insert(master.to_owned(), called.filter(|(_, said)| !said.is_empty()).collect());
+        fields.extend(called.filter(|(_, said)| !said.is_empty()));
     }
-    Ok(labels)
+    Ok(())
 }
 
 /// Everything that this one did, or that was done to it.
@@ -147,7 +173,8 @@ async fn page(
     };
     let said = Said { texts, told, several, most: MAX_FILE }.render()?;
     let plants = cx.plants.codes().map(|codes| codes.join(", "));
-    let labels = labels(&state, cx, texts, &page.entries).await?;
+    let mut labels = Labels::new();
+    label(&mut labels, &state, cx, texts, &page.entries).await?;
     let view = list_of(&caller, &asked, &page, (&names, &labels), &resolved, plants)?.above(said);
     Shell::new(&state, &caller, caller.t("audit-title"), PATH).page(&headers, &view)
 }
@@ -245,7 +272,7 @@ fn kept(asked: &Asked, actor: &str) -> String {
 /// itself in the audit.
 async fn file(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
     caller.require_somewhere(&AUDIT_READ)?;
-    let text = taken(&state.db, &caller, query::<Asked>(&uri)?, MAX_FILE).await?;
+    let text = taken(&state, &caller, query::<Asked>(&uri)?, MAX_FILE).await?;
     let kind = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.csv\""),
@@ -255,8 +282,8 @@ async fn file(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
 
 /// The rows of the filter as a file. One that would have more than `most` is refused:
 /// who reads it could not tell that something is missing.
-async fn taken(db: &Db, caller: &Caller, asked: Asked, most: usize) -> Result<Vec<u8>, Problem> {
-    let (cx, zone, texts) = (&caller.at(&AUDIT_READ), caller.zone, &caller.texts);
+async fn taken(state: &AppState, caller: &Caller, asked: Asked, most: usize) -> Result<Vec<u8>, Problem> {
+    let (db, cx, zone, texts) = (&state.db, &caller.at(&AUDIT_READ), caller.zone, &caller.texts);
     let mut asked = Asked { limit: Some(list::MOST), after: String::new(), ..asked };
     let meant = who::meant(db, cx, &asked.actor).await?;
     if meant == Meant::TooMany {
@@ -272,7 +299,7 @@ async fn taken(db: &Db, caller: &Caller, asked: Asked, most: usize) -> Result<Ve
     let subject = kept(&asked, &ids.as_ref().map_or_else(|| asked.actor.clone(), |ids| ids.join(",")));
     let (mut text, mut rows) = (sheet::HEAD.as_bytes().to_vec(), 0);
     // Most rows name the same few, who are asked for once.
-    let (mut names, mut met) = (HashMap::new(), HashSet::<String>::new());
+    let (mut names, mut met, mut labels) = (HashMap::new(), HashSet::<String>::new(), Labels::new());
     loop {
         let page = list::page_of(db, cx, zone, &asked, &narrow).await?;
         let named = page.entries.iter().flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]);
@@ -281,8 +308,10 @@ async fn taken(db: &Db, caller: &Caller, asked: Asked, most: usize) -> Result<Ve
             names.extend(who::names(db, cx, &new).await?);
             met.extend(new.into_iter().map(str::to_owned));
         }
+        label(&mut labels, state, cx, texts, &page.entries).await?;
         rows += page.entries.len();
-        text.extend(page.entries.iter().flat_map(|entry| sheet::line(entry, &names)));
+        let line = |entry| sheet::line(entry, &names, said(texts, &names, &labels, entry));
+        text.extend(page.entries.iter().flat_map(line));
         match page.next {
             // Rows that came since the count are the newest: the file has them.
             Some(next) => asked.after = next,

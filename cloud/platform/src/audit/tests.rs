@@ -345,7 +345,9 @@ async fn people_are_found_by_name_and_what_they_did_is_said_in_words() {
     let (_, page) = reader.get("/audit?action=file+attached").await;
     assert!(!page.contains(">Hold 1</a>"), "{page}");
     let (_, file) = reader.get("/audit.csv?action=hold+placed&subject=hold%3A1").await;
-    assert!(file.lines().nth(1).is_some_and(|line| line.contains("Priya Rao")), "{file}");
+    let line = file.lines().nth(1).unwrap_or_default();
+    assert!(line.contains("Priya Rao") && line.contains(",hold.place,hold:1,"), "{file}");
+    assert!(line.ends_with(",Hold placed,Hold 1,odd_field: 1; Reason: x"), "words beside the codes: {file}");
     sqlx::raw_sql("delete from audit_log where action = 'audit.export'").execute(&mut owner).await.unwrap();
     let (_, page) = reader.get("/audit?actor=nobody+at+all").await;
     assert!(page.contains("Nobody has this name"), "{page}");
@@ -394,7 +396,8 @@ async fn things_are_called_as_people_know_them_with_the_id_behind() {
     assert!(page.contains(">workflow:00000000-0000-7000-8000-0000000000b1<"), "the id is there: {page}");
     assert!(!page.contains("Boots"), "what people wrote stays with the document: {page}");
     let (_, file) = reader.get("/audit.csv?action=many.rows").await;
-    assert!(file.contains(",RQ-000003\r\n") && file.contains(",Chat\r\n"), "{file}");
+    assert!(file.contains(",RQ-000003,many.rows,Approval RQ-000003,\r\n"), "{file}");
+    assert!(file.contains(",Chat,many.rows,Webhook Chat,\r\n"), "{file}");
 }
 
 #[tokio::test]
@@ -418,6 +421,9 @@ async fn fields_of_masters_are_called_as_the_tenant_calls_them() {
     for called in ["Grade of steel", "of_old", "Assigned to"] {
         assert!(page.contains(&format!("<dt>{called}</dt>")), "{called}: {page}");
     }
+    let (_, file) = reader.get("/audit.csv?action=master.update").await;
+    assert!(file.contains(",Grade of steel: B → C; of_old: 1\r\n"), "{file}");
+    assert!(file.contains(",Assigned to: somebody\r\n"), "{file}");
 }
 
 #[tokio::test]

@@ -141,6 +141,7 @@ const STAYS: [(&str, &[&str]); 8] = [
             "notice_preferences",
             "notice_times",
             "operators",
+            "tried_files",
             "unreachable_addresses",
             "user_backup_codes",
             "user_identities",

@@ -1,95 +1,162 @@
 //! Files that were tried and found right, kept for a short while, so that *Import now* need
-//! not ask for the file again. They lie in memory alone: whoever asks too late, or another
-//! process of the cloud, is told to choose the file once more.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+//! not ask for the file again. They lie sealed in a table of the tenant: another process of the
+//! cloud goes on with them, and so does one that was started anew. Whoever asks too late is
+//! told to choose the file once more.
+//!
+//! Table: `tried_files`.
 
 use axum::body::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::MastersError;
+use super::kept_store::{self as store, Tried};
 use crate::ctx::Cx;
+use crate::db::{Db, DbError, Tx};
+use crate::secrets::{SecretError, Secrets};
 
 /// How long a file is kept.
-const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
-/// Most bytes of all files together; the oldest go first.
-const MOST: usize = 64 * 1024 * 1024;
+const KEPT_FOR: TimeDelta = TimeDelta::minutes(15);
+/// Most bytes of all files of a tenant together; the oldest go first.
+const MOST: i64 = 64 * 1024 * 1024;
 
-#[derive(Debug)]
-struct One {
-    id: Uuid,
-    master: &'static str,
-    bytes: Bytes,
-    at: Instant,
+/// What a file is sealed for, beside the tenant.
+fn sealed_for(cx: &Cx, id: Uuid) -> String {
+    format!("tried:{}:{id}", cx.actor)
 }
 
-/// The file that each person tried last.
-#[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<HashMap<(Uuid, String), One>>);
+/// Keeps a file in place of what this person tried before; answers by what it is asked for.
+/// `None`: there is no room for one of this size, or nothing to seal it by.
+///
+/// # Errors
+/// The database.
+pub(super) async fn keep(
+    db: &Db,
+    cx: &Cx,
+    secrets: &Secrets,
+    master: &str,
+    file: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<Uuid>, MastersError> {
+    keep_within(db, cx, secrets, (master, file), MOST, now).await
+}
 
-impl Kept {
-    /// Keeps a file in place of what this person tried before; answers by what it is asked
-    /// for. `None`: there is no room for one of this size.
-    pub fn keep(&self, cx: &Cx, master: &'static str, bytes: Bytes) -> Option<Uuid> {
-        self.keep_at(cx, master, bytes, Instant::now())
+async fn keep_within(
+    db: &Db,
+    cx: &Cx,
+    secrets: &Secrets,
+    (master, file): (&str, &[u8]),
+    most: i64,
+    now: DateTime<Utc>,
+) -> Result<Option<Uuid>, MastersError> {
+    let id = Uuid::now_v7();
+    let sealed = match secrets.seal(cx.tenant, &sealed_for(cx, id), file) {
+        Ok(sealed) => sealed,
+        Err(SecretError::NoKeys) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if i64::try_from(sealed.len()).is_ok_and(|size| size > most) {
+        return Ok(None);
     }
+    let tried = Tried { actor: &cx.actor, id, master, sealed: &sealed, until: now + KEPT_FOR };
+    let put = async |tx: &mut Tx| {
+        store::forget(tx, now).await?;
+        store::put(tx, &tried).await?;
+        Ok::<_, DbError>(store::make_room(tx, most).await?)
+    };
+    db.tx(cx, put).await?;
+    Ok(Some(id))
+}
 
-    fn keep_at(&self, cx: &Cx, master: &'static str, bytes: Bytes, now: Instant) -> Option<Uuid> {
-        if bytes.len() > MOST {
-            return None;
-        }
-        let id = Uuid::now_v7();
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, one| now.saturating_duration_since(one.at) < KEPT_FOR);
-        all.insert((cx.tenant, cx.actor.clone()), One { id, master, bytes, at: now });
-        while all.values().map(|one| one.bytes.len()).sum::<usize>() > MOST {
-            let oldest = all.iter().min_by_key(|(_, one)| one.at).map(|(who, _)| who.clone())?;
-            all.remove(&oldest);
-        }
-        Some(id)
-    }
+/// The file, where it is still there: it is this person's, of this master. It stays until
+/// [`done`], so that an import that was cut short can begin again.
+///
+/// # Errors
+/// The database.
+pub(super) async fn find(
+    db: &Db,
+    cx: &Cx,
+    secrets: &Secrets,
+    (master, id): (&str, Uuid),
+    now: DateTime<Utc>,
+) -> Result<Option<Bytes>, MastersError> {
+    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::find(tx, &cx.actor, master, id, now).await?);
+    let Some(sealed) = db.tx(cx, look).await? else { return Ok(None) };
+    // One that nobody can open any more is as good as gone.
+    Ok(secrets.open(cx.tenant, &sealed_for(cx, id), &sealed).ok().map(Bytes::from))
+}
 
-    /// Takes the file out, where it is still there: it is this person's, of this master.
-    pub fn take(&self, cx: &Cx, master: &str, id: Uuid) -> Option<Bytes> {
-        self.take_at(cx, master, id, Instant::now())
-    }
+/// Lets go of a file that was imported.
+///
+/// # Errors
+/// The database.
+pub(super) async fn done(db: &Db, cx: &Cx, id: Uuid) -> Result<(), MastersError> {
+    let remove = async |tx: &mut Tx| Ok::<_, DbError>(store::remove(tx, &cx.actor, id).await?);
+    Ok(db.tx(cx, remove).await?)
+}
 
-    fn take_at(&self, cx: &Cx, master: &str, id: Uuid, now: Instant) -> Option<Bytes> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, one| now.saturating_duration_since(one.at) < KEPT_FOR);
-        let who = (cx.tenant, cx.actor.clone());
-        all.get(&who).filter(|one| one.id == id && one.master == master)?;
-        all.remove(&who).map(|one| one.bytes)
-    }
+/// Removes files of the transaction's tenant that are kept no longer.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn forget(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), DbError> {
+    Ok(store::forget(tx, now).await?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TestDb;
 
-    #[test]
-    fn a_file_is_its_persons_once_and_for_a_while() {
-        let kept = Kept::default();
-        let [priya, ravi] = ["user:1", "user:2"].map(|actor| Cx::new(Uuid::from_u128(7), actor));
-        let other = Cx::new(Uuid::from_u128(8), "user:1");
-        let now = Instant::now();
-        let file = |size: usize| Bytes::from(vec![b'x'; size]);
-        let id = kept.keep_at(&priya, "items", file(3), now).unwrap();
-        for (cx, master, id) in [(&ravi, "items", id), (&other, "items", id), (&priya, "units", id)] {
-            assert_eq!(kept.take_at(cx, master, id, now), None);
+    #[tokio::test]
+    async fn a_file_is_its_persons_for_a_while_and_until_it_is_imported() {
+        let test = TestDb::new().await;
+        let (db, secrets) = (&test.db, &Secrets::passing().unwrap());
+        let tenant = test.tenant("SAIF", &["KOL"]).await;
+        let [priya, ravi] = ["user:1", "user:2"].map(|actor| Cx::new(tenant, actor));
+        let other = Cx::new(test.tenant("OTHR", &["KOL"]).await, "user:1");
+        let now = Utc::now();
+        let put = async |cx: &Cx, size: usize, at: DateTime<Utc>| {
+            let file = vec![b'x'; size];
+            keep_within(db, cx, secrets, ("items", &file), 100, at).await.unwrap()
+        };
+        let size = async |cx: &Cx, master: &str, id: Uuid, at: DateTime<Utc>| {
+            let found = find(db, cx, secrets, (master, id), at).await.unwrap();
+            found.map(|bytes| bytes.len())
+        };
+        let id = put(&priya, 3, now).await.unwrap();
+        for (cx, master, id) in [
+            (&ravi, "items", id),
+            (&other, "items", id),
+            (&priya, "units", id),
+            (&priya, "items", Uuid::nil()),
+        ] {
+            assert_eq!(size(cx, master, id, now).await, None);
         }
-        assert_eq!(kept.take_at(&priya, "items", Uuid::nil(), now), None);
-        assert_eq!(kept.take_at(&priya, "items", id, now).map(|bytes| bytes.len()), Some(3));
-        assert_eq!(kept.take_at(&priya, "items", id, now), None, "once");
+        assert_eq!(size(&priya, "items", id, now).await, Some(3));
+        assert_eq!(size(&priya, "items", id, now).await, Some(3), "until it is imported");
+        done(db, &priya, id).await.unwrap();
+        assert_eq!(size(&priya, "items", id, now).await, None, "once");
 
-        let late = kept.keep_at(&priya, "items", file(3), now).unwrap();
-        assert_eq!(kept.take_at(&priya, "items", late, now + KEPT_FOR), None);
-        // The oldest makes room.
-        let first = kept.keep_at(&priya, "items", file(MOST / 2 + 1), now).unwrap();
-        let second = kept.keep_at(&ravi, "items", file(MOST / 2), now + Duration::from_secs(1)).unwrap();
-        assert_eq!(kept.take_at(&priya, "items", first, now), None);
-        assert!(kept.take_at(&ravi, "items", second, now + Duration::from_secs(2)).is_some());
-        assert_eq!(kept.keep_at(&ravi, "items", file(MOST + 1), now), None);
+        let late = put(&priya, 3, now).await.unwrap();
+        assert_eq!(size(&priya, "items", late, now + KEPT_FOR).await, None);
+        // What is tried next stands in its place, and the oldest makes room.
+        let first = put(&priya, 30, now).await.unwrap();
+        assert_eq!(size(&priya, "items", late, now).await, None);
+        let second = put(&ravi, 30, now + TimeDelta::seconds(1)).await.unwrap();
+        assert_eq!(size(&priya, "items", first, now).await, None);
+        assert_eq!(size(&ravi, "items", second, now).await, Some(30));
+        assert_eq!(put(&ravi, 100, now).await, None, "no room for it");
+        // Without keys nothing of a file is written down.
+        assert_eq!(keep(db, &priya, &Secrets::none(), "items", b"x", now).await.unwrap(), None);
+
+        // What is kept no longer goes.
+        let gone: Result<i64, DbError> = db
+            .tx(&priya, async |tx| {
+                forget(tx, now + KEPT_FOR + TimeDelta::seconds(1)).await?;
+                Ok(sqlx::query_scalar("select count(*) from tried_files").fetch_one(tx.conn()).await?)
+            })
+            .await;
+        assert_eq!(gone.unwrap(), 0);
     }
 }

@@ -26,6 +26,7 @@ mod import;
 mod iso4217;
 mod item_store;
 mod kept;
+mod kept_store;
 mod kind;
 mod list;
 mod named;
@@ -67,6 +68,7 @@ pub use declare::{
 pub use error::MastersError;
 pub use extra::at_plant;
 pub use import::{Report, import};
+pub(crate) use kept::forget as forget_tried;
 pub use list::{ListQuery, Page, Unfit, list};
 pub use operations::operations;
 pub use search::{SEARCHERS, commands};
@@ -141,8 +143,6 @@ fn permission_texts(source: &str) -> String {
 pub struct Engine {
     secrets: Secrets,
     shapes: OnceCell<Arc<Shapes>>,
-    /// Files that were tried, until they are imported.
-    kept: kept::Kept,
 }
 
 impl Default for Engine {
@@ -155,7 +155,7 @@ impl Engine {
     /// An engine that seals sensitive fields by `secrets`.
     #[must_use]
     pub fn new(secrets: Secrets) -> Self {
-        Self { secrets, shapes: OnceCell::new(), kept: kept::Kept::default() }
+        Self { secrets, shapes: OnceCell::new() }
     }
 
     /// The masters.

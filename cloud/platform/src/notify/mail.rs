@@ -26,7 +26,7 @@ use super::digest::Digest;
 use super::smtp::{At, Line as SmtpLine, Untaken, Way};
 use super::store::{MailSettings, Reader, Sender};
 use super::values;
-use crate::i18n::{Lang, Texts, Value as Text};
+use crate::i18n::{Lang, Names, Texts, Value as Text};
 use crate::outbound::guard;
 use crate::outbox::Failure;
 
@@ -81,6 +81,13 @@ impl Letter {
     #[must_use]
     pub fn new(text: &str, href: &str) -> Self {
         Self { text: text.to_owned(), values: BTreeMap::new(), href: href.to_owned(), to: None }
+    }
+
+    /// Adds what something is called, which the reader is told in the own language.
+    #[must_use]
+    pub fn called(mut self, name: &str, plain: &str, names: &Names) -> Self {
+        values::put(&mut self.values, name, plain, names);
+        self
     }
 
     /// As the outbox keeps it.

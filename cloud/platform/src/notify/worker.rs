@@ -15,6 +15,7 @@ use super::{Courier, KEEP_NOTICES, digest, sms, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::idempotency;
+use crate::masters;
 use crate::outbox::{self, Settled};
 use crate::tenancy;
 
@@ -197,6 +198,8 @@ pub(super) async fn forget(
     while more(db.tx(&cx, async |tx| outbox::forget(tx, limit, now).await).await?) {}
     while more(db.tx(&cx, async |tx| Ok::<_, DbError>(store::forget(tx, old, limit).await?)).await?) {}
     while more(db.tx(&cx, async |tx| idempotency::forget(tx, limit, now).await).await?) {}
+    // One row for each person.
+    db.tx(&cx, async |tx| masters::forget_tried(tx, now).await).await?;
     // One row for each person and day.
     db.tx(&cx, async |tx| sms::forget(tx, now).await).await
 }

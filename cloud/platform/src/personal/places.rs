@@ -229,6 +229,7 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     // The addresses are of networks.
     ("tenant_settings", Other, &["primary_colour", "accent_colour", "logo_type", "addresses"]),
     ("transfers", Other, &["from_plant", "to_plant", "document"]),
+    ("tried_files", Other, &["actor", "master"]),
     ("uid_aliases", Other, &["alias"]),
     ("uid_floors", Other, &["plant_code", "type_code"]),
     ("uid_leases", Other, &["plant_code", "type_code"]),

@@ -23,7 +23,8 @@ use crate::people::By;
 use crate::plans::Denied;
 use crate::web::routing::{get, put};
 use crate::web::{
-    AppState, Caller, Client, FieldError, IfMatch, Problem, etag, json, media_type, not_modified, sent_as,
+    AppState, Caller, Client, FieldError, IfMatch, Problem, bytes, etag, json, media_type, not_modified,
+    sent_as,
 };
 
 const BRAND: &str = "/api/v1/settings/brand";
@@ -285,10 +286,7 @@ async fn set_logo(
     if !image::KINDS.contains(&sent_as(&headers)) {
         return Err(media_type(&image::KINDS.join(", ")));
     }
-    let bytes = sent.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""),
-        _ => Problem::bad_request("request.invalid", error.body_text()),
-    })?;
+    let bytes = bytes(sent)?;
     let if_match = IfMatch::of(&headers);
     let version = seen(&state, &caller, if_match, None).await?;
     let kind = image::judge(&bytes).map_err(|no| {

@@ -134,6 +134,11 @@ async fn views_are_kept_named_anew_and_taken_away_by_their_version() {
     let (first, next) = site.names(asha, "list=items&limit=1").await;
     let rest = site.names(asha, &format!("list=items&limit=1&after={}", next.as_str().unwrap())).await;
     assert_eq!((first, rest), (vec!["Mine".to_owned()], (vec!["Other".to_owned()], Value::Null)));
+    let (status, _, told) =
+        site.send(asha, "GET", &format!("{ALL}?list=items&after=junk"), None, Value::Null).await;
+    assert_eq!((status, &told["code"]), (StatusCode::BAD_REQUEST, &json!("query.parameter")));
+    assert_eq!(told["errors"][0]["field"], "after");
+    assert_eq!((&told["english"], &told["errors"][0]["detail"]), (&Value::Null, &told["detail"]), "{told}");
     assert_eq!(
         site.send(asha, "DELETE", &at, Some("\"1\""), Value::Null).await.0,
         StatusCode::PRECONDITION_FAILED

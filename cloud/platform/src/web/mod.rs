@@ -62,7 +62,7 @@ pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
 pub use path::Path;
 pub use place::{NOT_A_PLACE, moment, no_place, parse_place, place};
 pub use problem::{FieldError, Problem};
-pub use query::{form, json, json_of, json_or_default, media_type, query, query_of, rows, sent_as};
+pub use query::{bytes, form, json, json_of, json_or_default, media_type, query, query_of, rows, sent_as};
 pub use rates::{Rate, RateLimits, Rates};
 pub use request_id::RequestId;
 pub use rights::{Amount, EVERY, Grant, Permission, Rights, grants};

@@ -1,9 +1,10 @@
-//! Query strings, forms and JSON, with their mistakes told.
+//! Query strings, forms, JSON and bytes, with their mistakes told.
 
 use std::fmt::Display;
 
 use axum::Json;
-use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection};
 use axum::extract::{Form, Query};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::IntoResponse;
@@ -46,6 +47,18 @@ pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
     Err(match error.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""),
         _ => unread(StatusCode::BAD_REQUEST, "request.invalid", text),
+    })
+}
+
+/// The bytes that a program sent, where they are no text: a picture. A handler calls it after
+/// it has asked who calls, as [`query`].
+///
+/// # Errors
+/// 413 `request.too_large`, 400 `request.invalid` when they did not all come.
+pub fn bytes(sent: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    sent.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""),
+        _ => Problem::bad_request("request.invalid", told(error.body_text())),
     })
 }
 
@@ -152,12 +165,27 @@ pub fn sent_as(headers: &HeaderMap) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+
     use super::*;
 
     #[derive(Debug, PartialEq, serde::Deserialize)]
     struct Asked {
         q: String,
         most: Option<u8>,
+    }
+
+    #[tokio::test]
+    async fn bytes_come_as_they_are_and_too_many_are_told() {
+        let read = async |most: usize| {
+            let mut request = Request::new(Body::from("abcd"));
+            DefaultBodyLimit::max(most).apply(&mut request);
+            bytes(Bytes::from_request(request, &()).await)
+        };
+        assert_eq!(read(4).await.unwrap(), "abcd");
+        let told = read(3).await.unwrap_err();
+        assert_eq!((told.status, told.code.as_ref()), (StatusCode::PAYLOAD_TOO_LARGE, "request.too_large"));
     }
 
     #[test]

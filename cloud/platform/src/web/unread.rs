@@ -3,7 +3,7 @@
 
 use axum::http::StatusCode;
 
-use super::Problem;
+use super::{Problem, no_place};
 use crate::i18n::Texts;
 
 /// What the extractors put before what the parser said.
@@ -34,9 +34,13 @@ enum Unread {
     Form,
 }
 
-/// The problem that a parser said this.
+/// The problem that a parser said this. A cursor of another form is [`no_place`], as one that
+/// a list itself does not know.
 pub(super) fn unread(status: StatusCode, code: &'static str, said: String) -> Problem {
     let wrong = Unread::of(&said);
+    if code == "query.parameter" && wrong.is_no_place() {
+        return no_place();
+    }
     let field = wrong.field().to_owned();
     let say = move |texts: &Texts| wrong.say(texts);
     let problem = Problem::new(status, code, said.clone()).in_english(said);
@@ -107,6 +111,11 @@ impl Unread {
 
     fn value(field: String) -> Self {
         if field.is_empty() { Self::Form } else { Self::Value { field } }
+    }
+
+    /// Whether what it says is that the `after` of a list is none.
+    fn is_no_place(&self) -> bool {
+        matches!(self, Self::Value { field } | Self::Kind { field, .. } if field == "after")
     }
 
     /// The field that it lies in; empty where it is none of one.
@@ -198,7 +207,7 @@ mod tests {
     use serde::Deserialize;
     use uuid::Uuid;
 
-    use super::super::query::{json, query_of};
+    use super::super::query::{json, query, query_of};
     use super::*;
     use crate::i18n::{I18n, Lang};
 
@@ -270,6 +279,32 @@ mod tests {
         let broken = told(read("{\"name\":\n]"), Lang::En);
         assert_eq!(broken["code"], "request.malformed");
         assert!(broken["detail"].as_str().unwrap().contains("line 2, column "), "{broken}");
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code, reason = "only whether it can be read is looked at")]
+    struct Listed {
+        after: Option<Uuid>,
+        owner: Option<Uuid>,
+    }
+
+    #[test]
+    fn a_cursor_of_another_form_is_told_as_one_that_no_answer_gave() {
+        let read = |text: &str| query::<Listed>(&format!("/list?{text}").parse().unwrap());
+        for cursor in ["junk", "7", "-"] {
+            let problem = read(&format!("after={cursor}")).unwrap_err();
+            for lang in Lang::ALL {
+                assert_eq!(told(problem.clone(), lang), told(no_place(), lang), "{cursor}");
+            }
+        }
+        let good = "after=00000000-0000-0000-0000-000000000007";
+        assert!(read(good).is_ok());
+        // What is no cursor is told as what it is, and so is one that is there twice.
+        let owner = told(read("owner=junk").unwrap_err(), Lang::En);
+        assert_eq!(owner["errors"][0]["field"], "owner");
+        assert_ne!(owner["detail"], told(no_place(), Lang::En)["detail"]);
+        let twice = told(read(&format!("{good}&{good}")).unwrap_err(), Lang::En);
+        assert_ne!(twice["detail"], told(no_place(), Lang::En)["detail"]);
     }
 
     #[test]

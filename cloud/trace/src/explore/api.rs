@@ -121,14 +121,14 @@ pub fn operations() -> Vec<Operation> {
             .uuid("id")
             .takes::<Release>()
             .answers::<Held>()
-            .fails(400, "hold.reason", "No reason, or too long a one.")
             .fails(409, "hold.released", "It is released already.")
             .fails(
                 409,
                 "hold.of_recall",
                 "It is the hold of a recall in force, whose number is not said in `recall`: what it \
                  holds is recalled, and would be free.",
-            ),
+            )
+            .fails(422, "hold.fields", "There is no reason, or too long a one."),
     ];
     [group("Trace", traces), group("Holds", holds)].concat()
 }

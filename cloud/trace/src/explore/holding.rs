@@ -145,13 +145,13 @@ impl From<HoldingError> for Problem {
             }
             HoldingError::Hold(HoldError::Db(error)) => error.into(),
             HoldingError::Hold(HoldError::Ingest(error)) => Self::internal(error),
+            HoldingError::Hold(HoldError::Reason) => HoldingError::Fields(vec![NO_REASON]).into(),
+            HoldingError::Hold(HoldError::Notes) => HoldingError::Fields(vec![NO_NOTES]).into(),
             HoldingError::Hold(error) => {
                 let told = error.to_string();
                 match error {
                     HoldError::NotFound => Self { detail: told, ..Self::not_found() },
                     HoldError::Released => Self::conflict("hold.released", told),
-                    HoldError::Reason => Self::bad_request("hold.reason", told.clone()).field("reason", told),
-                    HoldError::Notes => Self::bad_request("hold.notes", told.clone()).field("notes", told),
                     HoldError::Owner => Self::bad_request("hold.owner", told.clone()).field("owner", told),
                     HoldError::Unfinished => Self::conflict("scope.unfinished", told),
                     HoldError::TooMany => Self::bad_request("hold.too_many", told),
@@ -164,6 +164,10 @@ impl From<HoldingError> for Problem {
 
 /// Nothing is named that is to be held.
 const NOTHING: (&str, &str) = ("uid", "holds-wrong-nothing");
+/// There is no reason, or too long a one.
+const NO_REASON: (&str, &str) = ("reason", "error-hold-reason");
+/// Notes that are too long.
+const NO_NOTES: (&str, &str) = ("notes", "error-hold-notes");
 
 /// What is missing in a wish or does not fit, as far as it is seen without looking anything up:
 /// fields, and the keys of the texts that say it. Pure.
@@ -174,10 +178,10 @@ fn mistakes(wish: &Wish) -> Vec<(&'static str, &'static str)> {
         wrong.push(NOTHING);
     }
     if reason.is_empty() || !holds::is_reason(reason) {
-        wrong.push(("reason", "error-hold-reason"));
+        wrong.push(NO_REASON);
     }
     if !holds::is_notes(notes) {
-        wrong.push(("notes", "error-hold-notes"));
+        wrong.push(NO_NOTES);
     }
     wrong
 }
@@ -391,6 +395,21 @@ pub async fn list(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_that_is_missing_is_told_alike_of_placing_and_of_releasing() {
+        let told = |error: HoldingError| {
+            let problem = Problem::from(error);
+            let fields: Vec<String> = problem.errors.iter().map(|error| error.field.clone()).collect();
+            (problem.status, problem.code.into_owned(), fields)
+        };
+        let placing = HoldingError::Fields(vec![NO_REASON]);
+        let expected =
+            (StatusCode::UNPROCESSABLE_ENTITY, "hold.fields".to_owned(), vec!["reason".to_owned()]);
+        assert_eq!(told(placing), expected);
+        assert_eq!(told(HoldError::Reason.into()), expected);
+        assert_eq!(told(HoldError::Notes.into()).2, ["notes"]);
+    }
 
     #[test]
     fn all_that_is_missing_or_does_not_fit_is_told_at_once() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use platform::ctx::Cx;
 use platform::db::{Db, DbError, Tx};
-use platform::i18n::{Names, Texts};
+use platform::i18n::{Lang, Names, Texts};
 
 use super::say::joined;
 use super::store;
@@ -48,12 +48,21 @@ impl Items {
 
     /// What an item is called: as the master says it to the reader, else as was recorded with it.
     pub fn name<'i>(&'i self, texts: &Texts, code: &str, recorded: &'i str) -> &'i str {
-        self.0.get(code).map_or(recorded, |(name, names)| names.say(texts.lang, name))
+        self.name_in(texts.lang, code, recorded)
+    }
+
+    fn name_in<'i>(&'i self, lang: Lang, code: &str, recorded: &'i str) -> &'i str {
+        self.0.get(code).map_or(recorded, |(name, names)| names.say(lang, name))
     }
 
     /// An item by its code, and what it is called where that is known and says more.
     pub fn say(&self, texts: &Texts, code: &str, recorded: &str) -> String {
-        let name = self.name(texts, code, recorded);
+        self.say_in(texts.lang, code, recorded)
+    }
+
+    /// As [`Self::say`], to a reader of this language.
+    pub fn say_in(&self, lang: Lang, code: &str, recorded: &str) -> String {
+        let name = self.name_in(lang, code, recorded);
         if name == code { code.to_owned() } else { joined(&[code, name]) }
     }
 }
@@ -62,7 +71,7 @@ impl Items {
 mod tests {
     use std::sync::Arc;
 
-    use platform::i18n::{I18n, Lang};
+    use platform::i18n::I18n;
     use serde_json::json;
 
     use super::*;

@@ -305,8 +305,13 @@ async fn a_hold_is_placed_seen_and_released() {
         );
     }
     assert_eq!(web.json(&format!("/api/v1/holds/{id}/acts")).await["acts"], serde_json::json!([]));
-    let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "a reason is needed");
+    let (status, told) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (status, &told["code"], &told["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &"hold.fields".into(), &"reason".into()),
+        "a reason is needed"
+    );
     let why = r#"{"reason":"checked"}"#;
     let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, why).await;
     assert_eq!(status, StatusCode::OK);

@@ -208,18 +208,24 @@ impl Words {
     /// The database.
     pub async fn read(state: &AppState, caller: &Caller, codes: &Codes) -> Result<Self, Problem> {
         let names = Names::read(state, caller, codes.people.iter().map(String::as_str)).await?;
+        let read = async |tx: &mut platform::db::Tx| Ok::<_, DbError>(Self::read_in(tx, codes).await?);
+        Ok(Self { names, ..state.db.tx(&caller.cx, read).await? })
+    }
+
+    /// As [`Self::read`], in a transaction, of all but people.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn read_in(tx: &mut platform::db::Tx, codes: &Codes) -> Result<Self, sqlx::Error> {
         let reasons: Vec<String> = codes.reasons.iter().cloned().collect();
         let items: Vec<String> = codes.items.iter().cloned().collect();
-        let read = async |tx: &mut platform::db::Tx| {
-            let reasons = match reasons.as_slice() {
-                [] => Vec::new(),
-                reasons => store::reason_texts(tx, reasons).await?,
-            };
-            let items = Items::read_in(tx, &items).await?;
-            Ok::<_, DbError>((reasons, store::unit_symbols(tx).await?, items))
+        let reasons = match reasons.as_slice() {
+            [] => Vec::new(),
+            reasons => store::reason_texts(tx, reasons).await?,
         };
-        let (reasons, units, items) = state.db.tx(&caller.cx, read).await?;
-        Ok(Self { names, reasons: reasons.into_iter().collect(), units: units.into_iter().collect(), items })
+        let items = Items::read_in(tx, &items).await?;
+        let units = store::unit_symbols(tx).await?.into_iter().collect();
+        Ok(Self { reasons: reasons.into_iter().collect(), units, items, ..Self::default() })
     }
 
     /// What is known of these people and of these reasons, in English.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::Tx;
+use platform::i18n::{Lang, Names};
 use platform::notify::{self, Letter, Outside};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use super::locate::{Found, Who};
 use super::model::{KindOf, Recall, Status, Told};
 use super::store;
 use super::store::consignees::{Goods, MOST_GOODS};
+use crate::pages::items::Items;
 
 /// Has whoever these units are with among the `known` consignees of a recall; those that are
 /// new are written down, in the order of the units.
@@ -41,13 +43,13 @@ pub(super) async fn enlist<'f>(
 /// What the outbox calls these letters.
 pub const LETTER: &str = "recall.letter";
 
-/// What a consignee has, in a line: `MOTOR 3 pcs (DC-7)`.
-fn listed(goods: &[Goods]) -> String {
+/// What a consignee has, in a line: `MOTOR 3 pcs (DC-7)`; `called` says what an item is called.
+fn listed(goods: &[Goods], called: impl Fn(&str) -> String) -> String {
     let one = |goods: &Goods| {
         let document =
             if goods.document.is_empty() { String::new() } else { format!(" ({})", goods.document) };
         let much = format!("{} {}", goods.quantity.normalize(), goods.unit);
-        format!("{} {}{document}", goods.item, much.trim_end()).trim().to_owned()
+        format!("{} {}{document}", called(&goods.item), much.trim_end()).trim().to_owned()
     };
     let most = usize::try_from(MOST_GOODS).unwrap_or(usize::MAX);
     let mut all: Vec<String> = goods.iter().take(most).map(one).collect();
@@ -96,11 +98,18 @@ async fn write(
     let contacts = store::consignees::contacts(tx, recall.recall_id, only, again).await?;
     for contact in &contacts {
         let goods = store::consignees::goods(tx, recall.recall_id, contact.consignee_id).await?;
-        let mut letter = Letter::new("recalls-letter", "");
+        let codes: Vec<String> = goods.iter().map(|one| one.item.clone()).collect();
+        let items = Items::read_in(tx, &codes).await?;
+        // Without a language of its own a contact is written to in the tenant's.
+        let own = Lang::parse(&contact.language);
+        let langs = Lang::ALL.into_iter().filter(|lang| own.is_none_or(|own| own == *lang));
+        let said: Names =
+            langs.map(|lang| (lang, listed(&goods, |code| items.say_in(lang, code, "")))).collect();
+        let mut letter =
+            Letter::new("recalls-letter", "").called("goods", &listed(&goods, str::to_owned), &said);
         for (name, value) in [
             ("number", recall.number.clone()),
             ("reason", recall.reason.clone()),
-            ("goods", listed(&goods)),
             ("instructions", recall.instructions.clone()),
         ] {
             letter.values.insert(name.to_owned(), value);

@@ -14,6 +14,7 @@ use super::store::sheet::{self, Line};
 use super::{read, report, service};
 use crate::explore::report_sheets::{cell, number};
 use crate::explore::service::{own_code, uid_text};
+use crate::pages::words::{Codes, Words};
 
 /// Units that are read at once.
 const CHUNK: i64 = 10_000;
@@ -22,10 +23,11 @@ const CHUNK: i64 = 10_000;
 static TURN: Semaphore = Semaphore::const_new(1);
 
 /// The heads of its columns, each a text.
-const HEADS: [&str; 18] = [
+const HEADS: [&str; 20] = [
     "recalls-sheet-uid",
     "recalls-sheet-serials",
     "recalls-item",
+    "recalls-sheet-item-name",
     "recalls-quantity",
     "recalls-unit",
     "recalls-place",
@@ -41,9 +43,10 @@ const HEADS: [&str; 18] = [
     "recalls-reference",
     "recalls-sheet-answer",
     "recalls-since",
+    "recalls-sheet-reason",
 ];
 /// Columns of times.
-const TIMES: [u16; 2] = [14, 17];
+const TIMES: [u16; 2] = [15, 18];
 
 /// What became of a unit by the answer that counts for it, in words. Pure.
 fn outcome(texts: &Texts, line: &Line) -> Option<String> {
@@ -62,17 +65,17 @@ fn outcome(texts: &Texts, line: &Line) -> Option<String> {
     Some(said.join(", "))
 }
 
-/// What holds a unit now, or that what the recall held of it is free. Pure.
-fn held(texts: &Texts, line: &Line) -> Value {
+/// What holds a unit now, in words, or that what the recall held of it is free. Pure.
+fn held(texts: &Texts, words: &Words, line: &Line) -> Value {
     match (&line.held, line.was_held) {
-        (Some(reason), _) => cell(reason),
+        (Some(reason), _) => cell(&words.reason(texts, reason)),
         (None, true) => texts.t("recalls-hold-free").into(),
         (None, false) => Value::Null,
     }
 }
 
 /// A unit as a row; `uid` writes a key as its UID. Pure.
-fn row(texts: &Texts, zone: Tz, line: &Line, uid: impl Fn(i64) -> String) -> Vec<Value> {
+fn row(texts: &Texts, words: &Words, zone: Tz, line: &Line, uid: impl Fn(i64) -> String) -> Vec<Value> {
     let time =
         |at: chrono::DateTime<chrono::Utc>| Value::from(at.with_timezone(&zone).format(TIME).to_string());
     let inside = match line.inside_of {
@@ -88,6 +91,7 @@ fn row(texts: &Texts, zone: Tz, line: &Line, uid: impl Fn(i64) -> String) -> Vec
         uid(line.key).into(),
         cell(&line.serials),
         cell(&line.item),
+        cell(words.item_name(texts, &line.item)),
         number(line.quantity),
         cell(&line.unit),
         report::name(texts, "place", &line.place).into(),
@@ -97,12 +101,13 @@ fn row(texts: &Texts, zone: Tz, line: &Line, uid: impl Fn(i64) -> String) -> Vec
         cell(&line.consignee_code),
         cell(&line.consignee),
         inside.into(),
-        held(texts, line),
+        held(texts, words, line),
         outcome(texts, line).map_or(Value::Null, Value::from),
         line.at.map_or(Value::Null, time),
         cell(line.reference.as_deref().unwrap_or_default()),
         by.into(),
         line.since.map_or(Value::Null, time),
+        line.held.as_deref().map_or(Value::Null, cell),
     ]
 }
 
@@ -123,7 +128,13 @@ pub(super) async fn sheet(
         let lines = sheet::lines(tx, recall, after, CHUNK).await?;
         let Some(last) = lines.last() else { break };
         after = last.key;
-        rows.extend(lines.iter().map(|line| row(texts, zone, line, |key| uid_text(tenant, key))));
+        let mut codes = Codes::default();
+        for line in &lines {
+            codes.item(&line.item);
+            line.held.iter().for_each(|reason| codes.reason(reason));
+        }
+        let words = Words::read_in(tx, &codes).await?;
+        rows.extend(lines.iter().map(|line| row(texts, &words, zone, line, |key| uid_text(tenant, key))));
     }
     let head = |(column, key): (u16, &&str)| {
         let name = texts.t(key);

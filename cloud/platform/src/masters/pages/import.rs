@@ -7,10 +7,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use chrono::Utc;
 use uuid::Uuid;
 
 use super::super::api::{Right, open, take_in};
 use super::super::import::Report;
+use super::super::kept;
 use super::super::kind::Kind;
 use super::super::wrong::{Group, grouped};
 use super::super::{Engine, Master, MastersError, check};
@@ -129,9 +131,11 @@ pub(super) async fn send(
 ) -> Result<Response, Problem> {
     let (shapes, master, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
     let (file, asked_for, write) = sent(&headers, bytes).await?;
-    let texts = &caller.texts;
+    let (texts, now) = (&caller.texts, Utc::now());
     let file = match asked_for {
-        Some(id) => engine.kept.take(&caller.cx, master.name, id),
+        Some(id) => kept::find(&state.db, &caller.cx, &engine.secrets, (master.name, id), now)
+            .await
+            .map_err(|error| error.problem(texts))?,
         None => Some(file),
     };
     let gone = file.is_none();
@@ -145,7 +149,13 @@ pub(super) async fn send(
     let (report, mistakes) = match done {
         Ok(report) => {
             if report.dry_run && report.rows > 0 {
-                kept = engine.kept.keep(&caller.cx, master.name, file);
+                kept = kept::keep(&state.db, &caller.cx, &engine.secrets, master.name, &file, now)
+                    .await
+                    .map_err(|error| error.problem(texts))?;
+            } else if let Some(id) = asked_for
+                && !report.dry_run
+            {
+                kept::done(&state.db, &caller.cx, id).await.map_err(|error| error.problem(texts))?;
             }
             (Some(report), Vec::new())
         }

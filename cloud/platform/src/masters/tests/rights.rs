@@ -13,6 +13,7 @@ use crate::web::{AppState, Scope, keys};
 struct Site {
     office: Office,
     router: Router,
+    secrets: Secrets,
 }
 
 /// Who asks: an access key, or the session of a person.
@@ -21,14 +22,24 @@ enum As<'a> {
     Session(&'a str),
 }
 
+/// A process of the cloud.
+fn process(office: &Office, secrets: &Secrets) -> Router {
+    let state = AppState::builder(office.test.db.clone())
+        .modules(&[super::super::module()])
+        .secrets(secrets.clone())
+        .build();
+    crate::web::app(state, super::super::router())
+}
+
 impl Site {
     async fn new() -> Self {
-        let office = Office::new().await;
-        let state = AppState::builder(office.test.db.clone())
-            .modules(&[super::super::module()])
-            .secrets(Secrets::passing().unwrap())
-            .build();
-        Self { router: crate::web::app(state, super::super::router()), office }
+        let (office, secrets) = (Office::new().await, Secrets::passing().unwrap());
+        Self { router: process(&office, &secrets), office, secrets }
+    }
+
+    /// The same with another process of the cloud, which has nothing of the first one's memory.
+    fn elsewhere(self) -> Self {
+        Self { router: process(&self.office, &self.secrets), ..self }
     }
 
     async fn key(&self, scope: Scope) -> String {
@@ -272,6 +283,8 @@ async fn the_pages_keep_what_was_typed_beside_what_is_wrong() {
         "--b\r\nContent-Disposition: form-data; name=\"kept\"\r\n\r\n{kept}\r\n--b\r\n\
          Content-Disposition: form-data; name=\"write\"\r\n\r\ntrue\r\n--b--\r\n"
     );
+    // Whichever process is asked, also one that was started since.
+    let site = site.elsewhere();
     let (_, _, page) = site.call(&who, "POST", "/masters/units/import", kind, now.clone()).await;
     assert!(page.contains("1 new"), "{page}");
     let (status, _, page) = site.call(&who, "POST", "/masters/units/import", kind, now).await;

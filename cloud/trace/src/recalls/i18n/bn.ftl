@@ -287,3 +287,5 @@ recalls-sheet-serials = ক্রমিক নম্বর
 recalls-sheet-location = সেখানকার জায়গা
 recalls-sheet-code = কোড
 recalls-sheet-answer = উত্তর কীভাবে এসেছে
+recalls-sheet-item-name = পণ্যের নাম
+recalls-sheet-reason = কারণের কোড

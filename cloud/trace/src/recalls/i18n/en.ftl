@@ -286,3 +286,5 @@ recalls-sheet-serials = Serial numbers
 recalls-sheet-location = Place there
 recalls-sheet-code = Code
 recalls-sheet-answer = How it was answered
+recalls-sheet-item-name = Item name
+recalls-sheet-reason = Reason code

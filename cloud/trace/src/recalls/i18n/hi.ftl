@@ -288,3 +288,5 @@ recalls-sheet-serials = क्रम संख्याएँ
 recalls-sheet-location = वहाँ की जगह
 recalls-sheet-code = कोड
 recalls-sheet-answer = उत्तर कैसे मिला
+recalls-sheet-item-name = वस्तु का नाम
+recalls-sheet-reason = कारण कोड

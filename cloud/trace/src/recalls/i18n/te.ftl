@@ -286,3 +286,5 @@ recalls-sheet-serials = క్రమ సంఖ్యలు
 recalls-sheet-location = అక్కడి స్థలం
 recalls-sheet-code = కోడ్
 recalls-sheet-answer = జవాబు ఎలా వచ్చింది
+recalls-sheet-item-name = వస్తువు పేరు
+recalls-sheet-reason = కారణ కోడ్

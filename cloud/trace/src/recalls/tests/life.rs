@@ -74,6 +74,11 @@ async fn a_unit_alone_and_a_scope_are_recalled_as_well() {
 #[tokio::test]
 async fn coming_into_force_holds_and_tells_in_one_transaction() {
     let site = site().await;
+    site.sql(
+        "insert into items (tenant_id, item, name, names, type_code, base_unit, tracking) values \
+             (app.tenant(), 'MOTOR', 'Motor', '{\"te\": \"మోటార్\"}', 'FG', 'pcs', 'unit')",
+    )
+    .await;
     let id = begun(&site, &wish()).await;
     // A crash in the middle: nothing of it is there.
     let crashed = run(&site, async |tx| {
@@ -102,6 +107,12 @@ async fn coming_into_force_holds_and_tells_in_one_transaction() {
                 where o.channel = 'mail' and o.target is null and o.body #>> '{to,email}' = l.email \
                   and o.body #>> '{values,number}' = 'RCL-2025-0001'";
     assert_eq!(site.ask(same).await, "2");
+    // What they have is called as the items are, in that language.
+    let goods = "select concat_ws('|', v->>'goods', v->>'goods@en', v->>'goods@te') from \
+                 (select body->'values' from outbox where channel = 'mail' order by body #>> '{to,email}') as t(v)";
+    let (english, telugu) =
+        ("MOTOR 1 pcs (DC-7)|MOTOR Motor 1 pcs (DC-7)", "MOTOR 1 pcs (DC-7)|MOTOR మోటార్ 1 pcs (DC-7)");
+    assert_eq!(site.ask(goods).await, format!("{english} {telugu}"));
     let inside = "select count(*)::text from outbox where channel = 'notice' and kind = 'recall.activated'";
     assert_eq!(site.ask(inside).await, "1");
     let states = "select string_agg(code || '=' || state, ' ' order by code) from recall_consignees";

@@ -31,7 +31,9 @@ async fn the_workbook_of_a_recall_has_every_unit_and_what_became_of_it() {
     site.sql(
         "insert into uid_aliases (tenant_id, alias, key, agent_id, epoch, seq) \
          select app.tenant(), a, key, born_agent, born_epoch, born_seq \
-         from uid_registry, unnest(array['SN-2', '=SN-1']) as a where item = 'MOTOR'",
+         from uid_registry, unnest(array['SN-2', '=SN-1']) as a where item = 'MOTOR'; \
+         insert into items (tenant_id, item, name, type_code, base_unit, tracking) \
+             values (app.tenant(), 'MOTOR', 'Motor of 5 kW', 'FG', 'pcs', 'unit')",
     )
     .await;
     let id = begun(&site, &wish()).await;
@@ -67,6 +69,16 @@ async fn the_workbook_of_a_recall_has_every_unit_and_what_became_of_it() {
     );
     assert_eq!(cells(&found, &package, &["inside of"]), [&Value::from("Counted by what is in it")]);
     assert_eq!(cells(&found, &bolt(5), &["Where", "On hold"]), [&Value::from("Scrapped"), &Value::Null]);
+    // An item by its code and by its name; a reason of the tenant's list in words, and its code.
+    assert_eq!(cells(&found, &motor, &["Item", "Item name"]), ["MOTOR", "Motor of 5 kW"]);
+    site.sql(
+        "insert into reasons (tenant_id, reason, purpose, texts) \
+             values (app.tenant(), 'CRACK', 'hold', '{\"en\": \"Hairline crack\"}'); \
+         update holds set reason = 'CRACK'",
+    )
+    .await;
+    let listed = told(&site, id).await;
+    assert_eq!(cells(&listed, &motor, &["On hold", "Reason code"]), ["Hairline crack", "CRACK"]);
     // What is released is told as free.
     let hold = run(&site, async |tx| read::view(tx, id).await).await.unwrap().holds[0];
     run(&site, async |tx| Ok(crate::holds::release(tx, hold, "looked at", now()).await?)).await.unwrap();
