@@ -10,6 +10,7 @@ mod report;
 mod returned;
 mod sheet;
 mod since;
+mod supplier;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
