@@ -7,7 +7,7 @@ use platform::web::Permission;
 
 pub use asked::{Answer, Change, End, Reach, Wish};
 pub use told::{
-    Consignee, Letter, Pile, Recall, RecallPage, Released, Response, ResponsePage, Unit, UnitPage,
+    Consignee, Letter, Person, Pile, Recall, RecallPage, Released, Response, ResponsePage, Unit, UnitPage,
 };
 
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE};

@@ -134,6 +134,24 @@ pub struct Consignee {
     pub letters: i64,
 }
 
+/// How somebody at a consignee is reached, as the masters have it now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallContact)]
+pub struct Person {
+    /// Whose contact.
+    pub consignee_id: Uuid,
+    /// The partner's own number and address, and nobody's there.
+    pub own: bool,
+    /// Whom.
+    pub name: String,
+    /// What they do there.
+    pub job_title: String,
+    /// The telephone number; empty where none is known.
+    pub phone: String,
+    /// The e-mail address; empty where none is known.
+    pub email: String,
+}
+
 /// A unit of a recall.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RecallUnit)]

@@ -26,11 +26,11 @@ use crate::recalls::chart::{self, Chart};
 use crate::recalls::close::{self, Open};
 use crate::recalls::effect::Total;
 use crate::recalls::model::{
-    Action, Consignee, KindOf, Letter, Pile, Place, Recall, Response, ResponsePage, Status, Told, UnitPage,
-    ways,
+    Action, Consignee, KindOf, Letter, Person, Pile, Place, Recall, Response, ResponsePage, Status, Told,
+    UnitPage, ways,
 };
 use crate::recalls::read::{self, Effectiveness, View};
-use crate::recalls::rights::{RECALL_MANAGE, RECALL_READ};
+use crate::recalls::rights::{RECALL_MANAGE, RECALL_READ, Sight};
 use crate::recalls::{approval, attached, report, service, store};
 
 /// The tabs of a recall, in their order.
@@ -138,6 +138,10 @@ impl<'a> OnePage<'a> {
 
     fn letters_of(&self, id: &Uuid) -> Vec<&Letter> {
         self.letters.iter().filter(|letter| letter.consignee_id == *id).collect()
+    }
+
+    fn people_of(&self, id: &Uuid) -> Vec<&Person> {
+        self.view.contacts.iter().filter(|one| one.consignee_id == *id).collect()
     }
 
     fn activate_lead(&self) -> String {
@@ -265,11 +269,15 @@ pub(super) async fn show(
     let consignee = maybe::<Uuid>(&asked.consignee).unwrap_or_default();
     let may_manage = caller.may(&RECALL_MANAGE);
     let now = Utc::now();
+    let sight = Sight::of(caller);
     let (mut view, people) = service::ask(state, caller, async |tx| {
-        let view = match tab {
+        let mut view = match tab {
             "overview" => read::view(tx, id).await?,
             _ => read::uncounted(tx, id).await?,
         };
+        if tab == "consignees" {
+            view.contacts = read::contacts(tx, id, &view.consignees, sight).await?;
+        }
         let recall = view.recall.clone();
         let after = asked.after.as_deref();
         let units = match tab {

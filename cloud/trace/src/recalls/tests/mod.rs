@@ -1,6 +1,7 @@
 //! Recalls on a real database, with plants that say things.
 
 mod approval;
+mod contacts;
 mod delivered;
 mod held;
 mod http;
