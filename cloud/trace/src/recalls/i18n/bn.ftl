@@ -114,9 +114,9 @@ recalls-action-activate = কার্যকর করুন
 recalls-action-close = বন্ধ করুন
 recalls-action-cancel = বাতিল করুন
 recalls-activate-lead = { $labels ->
-    [one] আমাদের হাতে থাকা { $labels }টি লেবেল এখনই আটকানো হবে
-   *[other] আমাদের হাতে থাকা { $labels }টি লেবেল এখনই আটকানো হবে
-} এবং { $consignees ->
+    [one] { $labels }টি লেবেল এখনই আটকানো হবে
+   *[other] { $labels }টি লেবেল এখনই আটকানো হবে
+} (এর মধ্যে { $in_hand }টি আমাদের হাতে) এবং { $consignees ->
     [0] { $consignees } জন ক্রেতা, স্থাপনা ও সরবরাহকারীকে লেখা হবে।
     [one] { $consignees } জন ক্রেতা, স্থাপনা বা সরবরাহকারীকে লেখা হবে।
    *[other] { $consignees } জন ক্রেতা, স্থাপনা ও সরবরাহকারীকে লেখা হবে।
@@ -266,7 +266,8 @@ recalls-count-holds = { $count ->
    *[other] এই রিকলের { $count }টি হোল্ড
 }
 feature-recalls = প্রত্যাহার (রিকল)
-recalls-to-hold = আমাদের হাতে থাকা লেবেল
+recalls-to-hold = আটকানো হবে এমন লেবেল
+recalls-in-hand = আমাদের হাতে থাকা লেবেল
 recalls-hold-released = আটক { $at } তারিখে { $who } ছেড়েছেন
 recalls-hold-free = আবার মুক্ত
 recalls-history-hold_release = আটক ছাড়া হয়েছে

@@ -114,9 +114,9 @@ recalls-action-activate = Put into force
 recalls-action-close = Close
 recalls-action-cancel = Cancel
 recalls-activate-lead = { $labels ->
-    [one] { $labels } label in our hands is held at once,
-   *[other] { $labels } labels in our hands are held at once,
-} and { $consignees ->
+    [one] { $labels } label is held at once
+   *[other] { $labels } labels are held at once
+} ({ $in_hand } of them in our hands), and { $consignees ->
     [one] { $consignees } customer, installation or supplier is written to.
    *[other] { $consignees } customers, installations and suppliers are written to.
 } This cannot be taken back.
@@ -265,7 +265,8 @@ recalls-count-holds = { $count ->
    *[other] The { $count } holds of this recall
 }
 feature-recalls = Recalls
-recalls-to-hold = Labels in our hands
+recalls-to-hold = Labels to hold
+recalls-in-hand = Labels in our hands
 recalls-hold-released = Hold released on { $at } by { $who }
 recalls-hold-free = free again
 recalls-history-hold_release = Hold released

@@ -114,10 +114,10 @@ recalls-action-activate = लागू करें
 recalls-action-close = बंद करें
 recalls-action-cancel = रद्द करें
 recalls-activate-lead = { $labels ->
-    [0] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
-    [one] हमारे पास का { $labels } लेबल तुरंत रोका जाएगा
-   *[other] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
-} और { $consignees ->
+    [0] { $labels } लेबल तुरंत रोके जाएँगे
+    [one] { $labels } लेबल तुरंत रोका जाएगा
+   *[other] { $labels } लेबल तुरंत रोके जाएँगे
+} (इनमें से { $in_hand } हमारे पास) और { $consignees ->
     [0] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
     [one] { $consignees } ग्राहक, स्थापना या आपूर्तिकर्ता को लिखा जाएगा।
    *[other] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
@@ -267,7 +267,8 @@ recalls-count-holds = { $count ->
    *[other] इस रिकॉल की { $count } रोकें
 }
 feature-recalls = रिकॉल
-recalls-to-hold = हमारे पास के लेबल
+recalls-to-hold = रोके जाने वाले लेबल
+recalls-in-hand = हमारे पास के लेबल
 recalls-hold-released = रोक { $at } को { $who } ने हटाई
 recalls-hold-free = फिर से मुक्त
 recalls-history-hold_release = रोक हटाई गई

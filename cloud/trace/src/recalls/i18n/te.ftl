@@ -114,9 +114,9 @@ recalls-action-activate = అమలులో పెట్టండి
 recalls-action-close = ముగించండి
 recalls-action-cancel = రద్దు చేయండి
 recalls-activate-lead = { $labels ->
-    [one] మన చేతిలోని { $labels } లేబుల్ వెంటనే నిలుస్తుంది,
-   *[other] మన చేతిలోని { $labels } లేబుళ్లు వెంటనే నిలుస్తాయి,
-} { $consignees ->
+    [one] { $labels } లేబుల్ వెంటనే నిలుస్తుంది
+   *[other] { $labels } లేబుళ్లు వెంటనే నిలుస్తాయి
+} (వాటిలో { $in_hand } మన చేతిలో ఉన్నవి), { $consignees ->
     [one] { $consignees } కస్టమర్, స్థాపన లేదా సరఫరాదారుకు రాస్తారు.
    *[other] { $consignees } కస్టమర్లు, స్థాపనలు, సరఫరాదారులకు రాస్తారు.
 } దీన్ని వెనక్కి తీసుకోలేరు.
@@ -265,7 +265,8 @@ recalls-count-holds = { $count ->
    *[other] ఈ రీకాల్ { $count } హోల్డ్స్
 }
 feature-recalls = వెనక్కి పిలుపులు (రీకాల్)
-recalls-to-hold = మన చేతిలో ఉన్న లేబుళ్లు
+recalls-to-hold = నిలపాల్సిన లేబుళ్లు
+recalls-in-hand = మన చేతిలో ఉన్న లేబుళ్లు
 recalls-hold-released = హోల్డ్‌ను { $at }న { $who } విడుదల చేశారు
 recalls-hold-free = మళ్లీ విడుదలైంది
 recalls-history-hold_release = హోల్డ్ విడుదలైంది

@@ -55,7 +55,8 @@ pub struct Recall {
     pub activated_at: Option<DateTime<Utc>>,
     /// Opaque id.
     pub activated_by: Option<String>,
-    /// Labels of stock, work in progress and transit that are to be held.
+    /// Labels that are to be held, all that are not used up or scrapped, whoever has them; 0 before it
+    /// comes into force.
     pub to_hold: i32,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
