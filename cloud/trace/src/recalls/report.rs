@@ -120,6 +120,12 @@ pub(super) fn behind(texts: &Texts, recall: &Recall) -> Option<String> {
     })
 }
 
+/// That more belongs to a recall than it has, in words; `None` where it has all. Pure.
+pub(super) fn incomplete(texts: &Texts, recall: &Recall, zone: chrono_tz::Tz) -> Option<String> {
+    let at = recall.incomplete_at.as_ref()?;
+    Some(texts.t1("recalls-incomplete", "at", texts.time(at, zone)))
+}
+
 /// That a hold was released, when and by whom. Pure.
 pub(super) fn released(texts: &Texts, one: &Released, zone: chrono_tz::Tz, who: &str) -> String {
     let at = texts.time(&one.released_at, zone);
@@ -223,6 +229,7 @@ pub(super) fn data(
         texts.t1("recalls-through", "batch", recall.through_batch)
     )];
     how.extend(behind(texts, recall));
+    how.extend(incomplete(texts, recall, zone));
     if descendants {
         how.push(t("descendants"));
     }

@@ -292,3 +292,5 @@ recalls-contact-name = Name
 recalls-phone = Telephone
 recalls-email = E-mail
 recalls-no-partner = It is not known who has this, so nobody could be written to. Find out by the document, tell them, and note it here.
+recalls-incomplete = Not all that belongs to this recall is in it: on { $at } more came to it than the 200,000 labels that one recall may have, and was left out. Begin a further recall for the rest.
+recalls-history-incomplete = Not all of it found room

@@ -45,6 +45,9 @@ pub struct Recall {
     /// Plants that may have known more then: not heard of just before, or with events waiting;
     /// null where it was not noted.
     pub plants_behind: Option<Vec<String>>,
+    /// Since when more belongs to it than it has: what came to it after it had as many labels as
+    /// one recall may have was left out; null while all of it is there.
+    pub incomplete_at: Option<DateTime<Utc>>,
     /// How many labels it has.
     pub members: i32,
     /// By when all should be accounted for.
