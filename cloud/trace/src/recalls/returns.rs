@@ -2,8 +2,9 @@
 
 use platform::db::Tx;
 
-use super::store;
+use super::{since, store};
 use crate::explore::store::corrections;
+use crate::explore::store::label;
 use crate::ingest::store::cursor;
 use crate::projection::store::queue::{self, Ranges};
 
@@ -12,8 +13,9 @@ pub const FOLLOWS: &str = "recalls";
 /// Most batches in one transaction.
 const BATCHES: i64 = 64;
 
-/// Counts the returns of the next batches, in one transaction with the cursor; answers
-/// how many batches, 0 also while another worker is at it.
+/// Counts the returns of the next batches, as far as it was looked at what they and those before
+/// sent away, in one transaction with the cursor; answers how many batches, 0 also while another
+/// worker is at it.
 ///
 /// # Errors
 /// The database.
@@ -30,7 +32,10 @@ pub async fn step(tx: &mut Tx) -> Result<usize, sqlx::Error> {
         }
         return Ok(0);
     }
-    let batches = queue::batches_after(tx, after, BATCHES).await?;
+    // No further than what left is known: a return counts for whoever had it by then.
+    let known = label::projected_to(tx, since::FOLLOWS).await?;
+    let mut batches = queue::batches_after(tx, after, BATCHES).await?;
+    batches.retain(|batch| batch.batch_id <= known);
     let Some(last) = batches.last().map(|batch| batch.batch_id) else {
         return Ok(0);
     };

@@ -283,7 +283,7 @@ pub struct Response {
     pub used_up: Decimal,
     /// Looked for, and not found.
     pub not_found: Decimal,
-    /// The document of the replacement.
+    /// The document of the replacement, or of the answer or return itself.
     pub reference: String,
     /// In words.
     pub note: String,

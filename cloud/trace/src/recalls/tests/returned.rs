@@ -246,3 +246,19 @@ async fn a_drill_counts_no_returns() {
     turn(&site).await;
     assert_eq!(count(&site, "select count(*) from recall_responses").await, 0);
 }
+
+#[tokio::test]
+async fn a_return_waits_until_what_was_sent_before_it_is_known() {
+    let mut site = site().await;
+    active(&site).await;
+    turn(&site).await;
+    let back = event(Stage::Return, "2026-02-02T09:00:00Z").part(&uid("KOL", "PK", 1), Role::Subject);
+    site.say("KOL", back.document("recadv", "RET-1"));
+    site.send("KOL").await;
+    turn(&site).await;
+    let counted = "select (count(*) > 0)::text from recall_responses";
+    assert_eq!(site.ask(counted).await, "false", "nothing of that batch is projected yet");
+    site.project().await;
+    turn(&site).await;
+    assert_eq!(site.ask(counted).await, "true");
+}

@@ -50,7 +50,7 @@ async fn the_workbook_of_a_recall_has_every_unit_and_what_became_of_it() {
     let found = told(&site, id).await;
     assert_eq!(found.rows.len(), 8, "all of them");
     let heads =
-        ["Serial numbers", "Quantity", "Code", "Who has it", "On hold", "What became of it", "Replaced by"];
+        ["Serial numbers", "Quantity", "Code", "Who has it", "On hold", "What became of it", "Reference"];
     let said: Vec<String> = cells(&found, &motor, &heads).iter().map(|cell| cell.to_string()).collect();
     assert_eq!(
         said,
