@@ -81,6 +81,7 @@ const DID: &[&str] = &[
     "recall.close",
     "recall.consignee",
     "recall.hold_release",
+    "recall.incomplete",
     "recall.respond",
     "recall.snapshot",
     "recall.write",

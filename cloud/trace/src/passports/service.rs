@@ -1,12 +1,15 @@
 //! Making passports, ending them, and saying what they show. Pages and API both do it
 //! here.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
 use platform::secrets::{SecretError, Secrets};
 use platform::web::{AppState, Caller, Problem};
+use proto::v1::Outcome;
 use serde::Serialize;
 use serde_json::json;
 use uid::{Key, Uid};
@@ -14,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::key::{self, PassportKey};
-use super::store::{self, Row, Settings, Unit};
+use super::store::{self, Looked, Row, Settings, Unit};
 use super::{PASSPORT_MANAGE, PASSPORT_READ, PASSPORT_WRITE};
 use crate::explore::error::TraceError;
 use crate::explore::service::{own_code, resolve, uid_text};
@@ -358,18 +361,73 @@ pub async fn reseal(tx: &mut Tx, secrets: &Secrets) -> Result<usize, DbError> {
     }
 }
 
-/// Inspections that a unit passed and that were not corrected away: when, and at which
-/// operation; the latest first.
+/// Most inspections that a passport lists.
+const MOST_INSPECTIONS: usize = 50;
+
+/// Operations at which the latest result of a unit that stands is that it passed: when, and at
+/// which operation; the latest first.
 pub(super) async fn passed(tx: &mut Tx, key: i64) -> Result<Vec<(DateTime<Utc>, String)>, DbError> {
-    let rows = store::passed(tx, key).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|(id, ..)| *id).collect();
+    let looked = store::inspections(tx, key).await?;
+    let ids: Vec<Uuid> = looked.iter().map(|one| one.event_id).collect();
     let void = corrections::void_among(tx, &ids).await?;
-    Ok(rows.into_iter().filter(|(id, ..)| !void.contains(id)).map(|(_, at, what)| (at, what)).collect())
+    Ok(standing(looked, &void))
+}
+
+/// Of results, the latest first, the latest of each operation that is none of the `void` ones,
+/// where it is that the unit passed. Pure.
+fn standing(looked: Vec<Looked>, void: &HashSet<Uuid>) -> Vec<(DateTime<Utc>, String)> {
+    let mut seen = HashSet::new();
+    looked
+        .into_iter()
+        .filter(|one| !void.contains(&one.event_id) && seen.insert(one.operation.clone()))
+        .filter(|one| one.outcome == Outcome::Passed as i16)
+        .map(|one| (one.occurred_at, one.operation))
+        .take(MOST_INSPECTIONS)
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_latest_result_of_each_operation_stands_unless_it_was_corrected_away() {
+        let looked = |n: u128, operation: &str, outcome: Outcome| Looked {
+            event_id: Uuid::from_u128(n),
+            occurred_at: DateTime::UNIX_EPOCH,
+            operation: operation.to_owned(),
+            outcome: outcome as i16,
+        };
+        let all = vec![
+            looked(6, "LEAK", Outcome::Failed),
+            looked(5, "FINAL", Outcome::Passed),
+            looked(4, "PAINT", Outcome::Partial),
+            looked(3, "FINAL", Outcome::Failed),
+            looked(2, "PAINT", Outcome::Passed),
+            looked(1, "LEAK", Outcome::Passed),
+        ];
+        let operations = |void: &[u128]| {
+            let void = void.iter().map(|n| Uuid::from_u128(*n)).collect();
+            let all = standing(all.clone(), &void).into_iter();
+            all.map(|(_, operation)| operation).collect::<Vec<_>>()
+        };
+        assert_eq!(operations(&[]), ["FINAL"]);
+        assert_eq!(operations(&[5]), [""; 0], "the one before it failed");
+        assert_eq!(operations(&[4, 6]), ["FINAL", "PAINT", "LEAK"]);
+    }
+
+    #[test]
+    fn the_limit_is_of_what_is_listed() {
+        let failed = (0..60).map(|n| (n, Outcome::Failed));
+        let passed = (60..120).map(|n| (n, Outcome::Passed));
+        let all = failed.chain(passed).map(|(n, outcome)| Looked {
+            event_id: Uuid::from_u128(n),
+            occurred_at: DateTime::UNIX_EPOCH,
+            operation: format!("OP-{n}"),
+            outcome: outcome as i16,
+        });
+        assert_eq!(standing(all.collect(), &HashSet::new()).len(), MOST_INSPECTIONS);
+    }
 
     #[test]
     fn only_finished_goods_that_are_free_get_one() {

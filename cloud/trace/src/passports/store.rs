@@ -269,19 +269,35 @@ pub async fn plant_of(tx: &mut Tx, unit: &Unit) -> Result<Option<(String, String
     Ok(row.map(|row| (row.name, row.time_zone)))
 }
 
-/// Inspections of a unit that it passed: event, time, operation; the latest first.
-pub async fn passed(tx: &mut Tx, key: i64) -> Result<Vec<(Uuid, DateTime<Utc>, String)>, Error> {
+/// Most results of inspections of one unit that are looked at; nothing is inspected so often.
+const MOST_RESULTS: i64 = 1000;
+
+/// What an inspection of a unit said.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct Looked {
+    pub event_id: Uuid,
+    pub occurred_at: DateTime<Utc>,
+    pub operation: String,
+    pub outcome: i16,
+}
+
+/// Inspections of a unit that have a result, the latest first, those that were corrected away too.
+pub async fn inspections(tx: &mut Tx, key: i64) -> Result<Vec<Looked>, Error> {
     let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        r#"select distinct e.event_id, e.occurred_at, e.operation from event_subjects s
+    sqlx::query_as!(
+        Looked,
+        r#"select e.event_id, e.occurred_at, e.operation, e.outcome
+           from (select distinct agent_id, epoch, seq from event_subjects
+                 where tenant_id = $1 and key = $2) s
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq
-           where s.tenant_id = $1 and s.key = $2 and e.stage = 7 and e.outcome = 1
-           order by e.occurred_at desc limit 50"#,
+           where e.stage = 7 and e.outcome <> 0
+           order by e.occurred_at desc, e.epoch desc, e.seq desc, e.event_id limit $3"#,
         tenant,
         key,
+        MOST_RESULTS,
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.event_id, row.occurred_at, row.operation)).collect())
+    .await
 }

@@ -57,8 +57,8 @@ impl Site {
         let mut looked = event(Stage::Inspection, "2025-01-22T08:00:00Z").part(&unit(), Role::Subject);
         looked.operation = "FINAL".into();
         looked.operator_id = "OP-SECRET".into();
-        plants.say("KOL", looked.clone().result(Outcome::Passed));
-        plants.say("KOL", looked.result(Outcome::Failed));
+        plants.say("KOL", looked.clone().result(Outcome::Failed));
+        plants.say("KOL", looked.result(Outcome::Passed));
         plants.settle().await;
         let secrets = Secrets::passing().unwrap();
         crate::proofs::tree::catch_up(&plants.db.db, &secrets, plants.tenant, Utc::now()).await.unwrap();
@@ -189,6 +189,24 @@ async fn a_passport_is_seen_once_the_tenant_turned_it_on() {
          from audit_log where action like 'passport.%' order by 1",
     );
     assert_eq!(plants.await, "passport.end=KOL passport.make=KOL passport.set=none");
+}
+
+#[tokio::test]
+async fn a_unit_that_failed_since_is_not_told_to_have_passed() {
+    let mut site = Site::new().await;
+    let (_, link) = site.made().await;
+    site.shows(json!({ "shown": true, "inspections": true })).await;
+    assert!(site.public(&link, "en").await.body.contains("FINAL"));
+    let mut looked = event(Stage::Inspection, "2025-01-23T08:00:00Z").part(&unit(), Role::Subject);
+    looked.operation = "FINAL".into();
+    let failed = site.plants.say("KOL", looked.result(Outcome::Failed));
+    site.plants.settle().await;
+    let page = site.public(&link, "en").await;
+    assert!(page.status == StatusCode::OK && !page.body.contains("FINAL"), "{}", page.body);
+    // It was said by mistake: the one before it stands again.
+    site.plants.say("KOL", event(Stage::Correct, "2025-01-23T09:00:00Z").corrects(failed));
+    site.plants.settle().await;
+    assert!(site.public(&link, "en").await.body.contains("FINAL"));
 }
 
 #[tokio::test]

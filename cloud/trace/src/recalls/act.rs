@@ -152,22 +152,26 @@ async fn anew(
     let began = Instant::now();
     let before = store::members::keys(tx, recall.recall_id).await?;
     let reach: Reach = serde_json::from_value(recall.scope.clone()).map_err(|_| RecallError::Unknown)?;
-    let reached = match snapshot::reach(tx, genealogy, &reach).await {
-        Ok(reached) => reached,
+    let (reached, mut all) = match snapshot::reach(tx, genealogy, &reach).await {
+        Ok(reached) => (reached, true),
         // More than one recall may have by now, or a scope that is gone: where its own units
         // are is what counts, and holds grow by themselves.
         Err(RecallError::Db(error)) => return Err(RecallError::Db(error)),
-        Err(_) => Reached { keys: Vec::new(), lots: Vec::new() },
+        Err(error) => (Reached::default(), !matches!(error, RecallError::TooMany)),
     };
     let lots = match reached.lots.is_empty() {
         true => store::recalls::lots(tx, recall.recall_id).await?,
         false => reached.lots,
     };
     let keys: BTreeSet<i64> = before.iter().copied().chain(reached.keys).collect();
+    all &= keys.len() <= MAX_MEMBERS;
     let keys = if keys.len() > MAX_MEMBERS { before } else { keys.into_iter().collect() };
     let (before, after) =
         (Some(json!({ "members": recall.members })), Some(json!({ "members": keys.len() })));
     snapshot::take(tx, recall.recall_id, &Reached { keys, lots }, began, now).await?;
+    if !all {
+        snapshot::note_incomplete(tx, recall.recall_id, now).await?;
+    }
     let subject = format!("recall:{}", recall.recall_id);
     audit::record(tx, Entry { action: "recall.snapshot", subject: &subject, before, after }).await?;
     Ok(())

@@ -16,7 +16,7 @@ use super::model::{
     Action, Answer, Change, End, KindOf, Letter, Place, RecallPage, ResponsePage, Status, UnitPage, Wish,
 };
 use super::read::{self, Effectiveness, View};
-use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
+use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ, Sight};
 use super::service;
 use crate::explore::api_places::{PDF, XLSX};
 use crate::genealogy::Genealogy;
@@ -301,7 +301,13 @@ async fn one(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Json<View>, Problem> {
-    Ok(Json(service::ask(&state, &caller, async |tx| read::view(tx, id).await).await?))
+    let sight = Sight::of(&caller);
+    let view = service::ask(&state, &caller, async |tx| {
+        let mut view = read::view(tx, id).await?;
+        view.contacts = read::contacts(tx, id, &view.consignees, sight).await?;
+        Ok(view)
+    });
+    Ok(Json(view.await?))
 }
 
 async fn change(

@@ -42,6 +42,7 @@ impl Subject for Recalls {
             ("severity", Type::Text),
             ("labels", Type::Number),
             ("to_hold", Type::Number),
+            ("in_hand", Type::Number),
             ("consignees", Type::Number),
         ]
     }
@@ -59,6 +60,7 @@ impl Subject for Recalls {
             .fact(Fact::new("severity", severity).called("recalls-severity").said(key))
             .fact(Fact::new("labels", text("labels")).called("recalls-labels"))
             .fact(Fact::new("to_hold", text("to_hold")).called("recalls-to-hold"))
+            .fact(Fact::new("in_hand", text("in_hand")).called("recalls-in-hand"))
             .fact(Fact::new("consignees", text("consignees")).called("recalls-tab-consignees"))
     }
 
@@ -81,7 +83,8 @@ async fn fields(tx: &mut Tx, recall: &Recall) -> Result<Value, RecallError> {
         "company": recall.company,
         "severity": recall.severity,
         "labels": recall.members,
-        "to_hold": store::members::in_hand(tx, recall.recall_id).await?,
+        "to_hold": store::members::to_hold(tx, recall.recall_id).await?,
+        "in_hand": store::members::in_hand(tx, recall.recall_id).await?,
         "consignees": consignees.iter().filter(|one| one.kind != "plant").count(),
         "subject": recall.reason,
         "text": recall.instructions,

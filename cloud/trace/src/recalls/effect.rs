@@ -51,7 +51,7 @@ pub struct Line {
     pub consignee: Uuid,
     /// The unit of measure.
     pub unit: String,
-    /// Labels.
+    /// Labels that are counted: not parts of other recalled goods, nor their packages.
     pub labels: i64,
     /// How much there is to account for.
     pub to_account: Decimal,
@@ -67,7 +67,7 @@ pub struct Line {
 pub struct Total {
     /// The unit of measure.
     pub unit: String,
-    /// Labels.
+    /// Labels that are counted: not parts of other recalled goods, nor their packages.
     pub labels: i64,
     /// How much there is to account for.
     pub to_account: Decimal,

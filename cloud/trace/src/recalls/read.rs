@@ -1,19 +1,24 @@
 //! What is to be seen of recalls. Somebody with rights at some plants sees recalls
 //! that have units there, and of them those units and who has them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
 use platform::db::Tx;
 use platform::web::{parse_place, place};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::effect::{self, Line, Total};
 use super::error::RecallError;
 use super::model::{
-    Consignee, KindOf, Letter, MOST_LIMIT, Pile, Place, Recall, RecallPage, Released, Response, ResponsePage,
-    Status, Unit, UnitPage,
+    Consignee, KindOf, Letter, MOST_LIMIT, Person, Pile, Place, Recall, RecallPage, Released, Response,
+    ResponsePage, Status, Unit, UnitPage,
 };
+use super::rights::Sight;
 use super::store;
 use crate::explore::error::TraceError;
 use crate::explore::service::{own_code, uid_text};
@@ -84,6 +89,8 @@ pub struct View {
     pub piles: Vec<Pile>,
     /// Who has them.
     pub consignees: Vec<Consignee>,
+    /// How people there are reached, as far as whoever asks may see that in the masters.
+    pub contacts: Vec<Person>,
     /// Holds that it placed, those that were released too.
     pub holds: Vec<Uuid>,
     /// Of the labels that are `to_hold` those that are held now, by the recall's hold or by another.
@@ -92,7 +99,7 @@ pub struct View {
     pub released: Vec<Released>,
 }
 
-/// A recall with where everything was and who has it.
+/// A recall with where everything was and who has it, without [`View::contacts`].
 ///
 /// # Errors
 /// As [`find`].
@@ -114,7 +121,46 @@ pub(super) async fn uncounted(tx: &mut Tx, recall: Uuid) -> Result<View, RecallE
     let piles = store::members::piles(tx, recall).await?;
     let consignees = store::consignees::list(tx, recall).await?;
     let (holds, released) = store::members::holds(tx, recall).await?;
-    Ok(View { recall: found, piles, consignees, holds, held: 0, released })
+    Ok(View { recall: found, piles, consignees, contacts: Vec::new(), holds, held: 0, released })
+}
+
+/// How people at these consignees of a recall are reached, as far as the caller may see that.
+///
+/// # Errors
+/// The database.
+pub(super) async fn contacts(
+    tx: &mut Tx,
+    recall: Uuid,
+    of: &[Consignee],
+    sight: Sight,
+) -> Result<Vec<Person>, RecallError> {
+    let kinds: HashMap<Uuid, &str> = of.iter().map(|one| (one.consignee_id, one.kind.as_str())).collect();
+    let ids: Vec<Uuid> = of.iter().map(|one| one.consignee_id).collect();
+    let mut all = store::consignees::people(tx, recall, &ids).await?;
+    all.retain(|one| kinds.get(&one.consignee_id).is_some_and(|kind| sight.shows(one.own, kind)));
+    Ok(all)
+}
+
+/// [`contacts`] for a file: that they are taken out is written down, as of the masters' own files.
+///
+/// # Errors
+/// The database; nothing may be taken out then.
+pub(super) async fn contacts_out(
+    tx: &mut Tx,
+    recall: Uuid,
+    of: &[Consignee],
+    sight: Sight,
+    format: &str,
+) -> Result<Vec<Person>, RecallError> {
+    let all = contacts(tx, recall, of, sight).await?;
+    if !all.is_empty() {
+        let fields = ["name", "job_title", "phone", "email"];
+        let after = json!({ "format": format, "fields": fields, "recall": recall, "rows": all.len() });
+        let entry =
+            Entry { action: "master.export", subject: "master:contacts", before: None, after: Some(after) };
+        audit::record(tx, entry).await?;
+    }
+    Ok(all)
 }
 
 /// A page of its units.

@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::error::RecallError;
 use super::model::{
-    Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Pile, Reach, Recall, Released, Response, Unit,
+    Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Person, Pile, Reach, Recall, Released, Response, Unit,
 };
 use super::read::{self, Effectiveness, View};
+use super::rights::Sight;
 use super::service;
 use crate::pages::items::Items;
 use crate::pages::who::Names;
@@ -119,6 +120,12 @@ pub(super) fn behind(texts: &Texts, recall: &Recall) -> Option<String> {
     })
 }
 
+/// That more belongs to a recall than it has, in words; `None` where it has all. Pure.
+pub(super) fn incomplete(texts: &Texts, recall: &Recall, zone: chrono_tz::Tz) -> Option<String> {
+    let at = recall.incomplete_at.as_ref()?;
+    Some(texts.t1("recalls-incomplete", "at", texts.time(at, zone)))
+}
+
 /// That a hold was released, when and by whom. Pure.
 pub(super) fn released(texts: &Texts, one: &Released, zone: chrono_tz::Tz, who: &str) -> String {
     let at = texts.time(&one.released_at, zone);
@@ -162,6 +169,13 @@ pub(super) fn had(texts: &Texts, effect: &Effectiveness, consignee: Uuid) -> Str
     let lines = effect.consignees.iter().filter(|line| line.consignee == consignee);
     let said: Vec<String> = lines.map(|line| measured(texts, &line.to_account, &line.unit)).collect();
     if said.is_empty() { "–".to_owned() } else { said.join(", ") }
+}
+
+/// How somebody is reached, in a line: `Lakshmi, Buyer, +91 98…, lakshmi@acme.example`. Pure.
+pub(super) fn reached(one: &Person) -> String {
+    let known = [&one.name, &one.job_title, &one.phone, &one.email];
+    let known: Vec<&str> = known.into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    known.join(", ")
 }
 
 /// A table of a report. Pure.
@@ -215,6 +229,7 @@ pub(super) fn data(
         texts.t1("recalls-through", "batch", recall.through_batch)
     )];
     how.extend(behind(texts, recall));
+    how.extend(incomplete(texts, recall, zone));
     if descendants {
         how.push(t("descendants"));
     }
@@ -258,6 +273,20 @@ pub(super) fn data(
             ]
         })
         .collect();
+    let contacts = told
+        .view
+        .contacts
+        .iter()
+        .map(|one| {
+            let name = [&one.name, &one.job_title].into_iter().filter(|text| !text.is_empty()).cloned();
+            vec![
+                called(texts, consignees, one.consignee_id),
+                name.collect::<Vec<_>>().join(", "),
+                one.phone.clone(),
+                one.email.clone(),
+            ]
+        })
+        .collect::<Vec<Vec<String>>>();
     let letters = told
         .letters
         .iter()
@@ -375,6 +404,9 @@ pub(super) fn data(
         &["consignee", "report-kind", "labels", "to-account", "state", "when"],
         who,
     );
+    if !contacts.is_empty() {
+        table("contacts", Vec::new(), &["consignee", "contact-name", "phone", "email"], contacts);
+    }
     table("report-letters", Vec::new(), &["consignee", "report-to", "state", "when"], letters);
     table(
         "tab-responses",
@@ -411,8 +443,10 @@ pub async fn report(
     recall: Uuid,
     now: DateTime<Utc>,
 ) -> Result<(String, Vec<u8>), Problem> {
+    let sight = Sight::of(caller);
     let mut told = service::ask(state, caller, async |tx| {
-        let view = read::view(tx, recall).await?;
+        let mut view = read::view(tx, recall).await?;
+        view.contacts = read::contacts_out(tx, recall, &view.consignees, sight, "pdf").await?;
         Ok(Told {
             owner: view.recall.owned_by(),
             searched: searched(tx, &view.recall).await?,

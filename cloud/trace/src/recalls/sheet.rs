@@ -1,6 +1,8 @@
 //! The units of a recall as a workbook, all of them: for customers and authorities, who know
 //! units by their serial numbers and ask for the list.
 
+use std::collections::HashMap;
+
 use chrono_tz::Tz;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, TIME, WorkSheet, workbook};
@@ -9,9 +11,10 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::error::RecallError;
-use super::model::Outcome;
+use super::model::{Holder, Outcome, Place};
+use super::rights::Sight;
 use super::store::sheet::{self, Line};
-use super::{read, report, service};
+use super::{read, report, service, store};
 use crate::explore::report_sheets::{cell, number};
 use crate::explore::service::{own_code, uid_text};
 use crate::pages::words::{Codes, Words};
@@ -23,7 +26,7 @@ const CHUNK: i64 = 10_000;
 static TURN: Semaphore = Semaphore::const_new(1);
 
 /// The heads of its columns, each a text.
-const HEADS: [&str; 20] = [
+const HEADS: [&str; 21] = [
     "recalls-sheet-uid",
     "recalls-sheet-serials",
     "recalls-item",
@@ -44,6 +47,7 @@ const HEADS: [&str; 20] = [
     "recalls-sheet-answer",
     "recalls-since",
     "recalls-sheet-reason",
+    "recalls-contacts",
 ];
 /// Columns of times.
 const TIMES: [u16; 2] = [15, 18];
@@ -74,8 +78,26 @@ fn held(texts: &Texts, words: &Words, line: &Line) -> Value {
     }
 }
 
+/// People at whoever has a unit, where that is somebody outside: a plant may be called as a
+/// partner is. `people` is by the partner's code. Pure.
+fn people_at<'p>(people: &'p HashMap<String, String>, line: &Line) -> &'p str {
+    match Place::parse(&line.place) {
+        Some(Place::Customer | Place::Installed | Place::Supplier) => {
+            people.get(&line.consignee_code).map_or("", String::as_str)
+        }
+        _ => "",
+    }
+}
+
 /// A unit as a row; `uid` writes a key as its UID. Pure.
-fn row(texts: &Texts, words: &Words, zone: Tz, line: &Line, uid: impl Fn(i64) -> String) -> Vec<Value> {
+fn row(
+    texts: &Texts,
+    words: &Words,
+    zone: Tz,
+    line: &Line,
+    people: &HashMap<String, String>,
+    uid: impl Fn(i64) -> String,
+) -> Vec<Value> {
     let time =
         |at: chrono::DateTime<chrono::Utc>| Value::from(at.with_timezone(&zone).format(TIME).to_string());
     let inside = match line.inside_of {
@@ -108,6 +130,7 @@ fn row(texts: &Texts, words: &Words, zone: Tz, line: &Line, uid: impl Fn(i64) ->
         by.into(),
         line.since.map_or(Value::Null, time),
         line.held.as_deref().map_or(Value::Null, cell),
+        cell(people_at(people, line)),
     ]
 }
 
@@ -120,9 +143,18 @@ pub(super) async fn sheet(
     recall: Uuid,
     texts: &Texts,
     zone: Tz,
+    sight: Sight,
 ) -> Result<(String, WorkSheet), RecallError> {
     let found = read::find(tx, recall).await?;
     let tenant = own_code(tx).await?;
+    let consignees = store::consignees::list(tx, recall).await?;
+    let contacts = read::contacts_out(tx, recall, &consignees, sight, "xlsx").await?;
+    let mut people: HashMap<String, String> = HashMap::new();
+    for one in consignees.iter().filter(|one| one.kind != Holder::Plant.name()) {
+        let at = contacts.iter().filter(|person| person.consignee_id == one.consignee_id);
+        let said: Vec<String> = at.map(report::reached).collect();
+        people.insert(one.code.clone(), said.join("; "));
+    }
     let (mut rows, mut after) = (Vec::new(), i64::MIN);
     loop {
         let lines = sheet::lines(tx, recall, after, CHUNK).await?;
@@ -134,7 +166,7 @@ pub(super) async fn sheet(
             line.held.iter().for_each(|reason| codes.reason(reason));
         }
         let words = Words::read_in(tx, &codes).await?;
-        rows.extend(lines.iter().map(|line| row(texts, &words, zone, line, |key| uid_text(tenant, key))));
+        rows.extend(lines.iter().map(|line| row(texts, &words, zone, line, &people, |key| uid_text(tenant, key))));
     }
     let head = |(column, key): (u16, &&str)| {
         let name = texts.t(key);
@@ -152,8 +184,10 @@ pub(super) async fn sheet(
 /// 403; 404; the database.
 pub async fn units(state: &AppState, caller: &Caller, recall: Uuid) -> Result<(String, Vec<u8>), Problem> {
     let turn = TURN.acquire().await.map_err(Problem::internal)?;
+    let sight = Sight::of(caller);
     let (number, sheet) =
-        service::ask(state, caller, async |tx| sheet(tx, recall, &caller.texts, caller.zone).await).await?;
+        service::ask(state, caller, async |tx| sheet(tx, recall, &caller.texts, caller.zone, sight).await)
+            .await?;
     // The turn goes along: whoever goes away leaves it taken until the work is done.
     let made = tokio::task::spawn_blocking(move || {
         let _turn = turn;

@@ -60,6 +60,9 @@ pub async fn step(tx: &mut Tx, genealogy: &Genealogy, now: DateTime<Utc>) -> Res
     let inside = store::since::with_contents(tx, &touched, MOST_INSIDE).await?;
     if act::count(inside.len()) >= MOST_INSIDE {
         tracing::error!(touched = touched.len(), "more was moved at once than is looked at");
+        for recall in &active {
+            snapshot::note_incomplete(tx, *recall, now).await?;
+        }
     }
     for recall in active {
         take_in(tx, genealogy, recall, (&touched, &inside), now).await?;
@@ -77,7 +80,7 @@ async fn take_in(
 ) -> Result<(), RecallError> {
     let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
     let reach: Option<Reach> = serde_json::from_value(found.scope.clone()).ok();
-    let (lots, delivered) = lots(tx, recall, reach.as_ref()).await?;
+    let (lots, delivered) = lots(tx, recall, reach.as_ref(), now).await?;
     let named = store::since::members(tx, recall, inside).await?;
     let mut late: BTreeSet<i64> = delivered.into_iter().collect();
     if !lots.is_empty() {
@@ -101,6 +104,7 @@ async fn take_in(
     let room = MAX_MEMBERS.saturating_sub(recalled.len());
     if late.len() > room {
         tracing::error!(%recall, late = late.len(), room, "more comes under a recall than one may have");
+        snapshot::note_incomplete(tx, recall, now).await?;
     }
     let late: Vec<i64> = late.into_iter().take(room).collect();
     recalled.extend(&late);
@@ -143,6 +147,7 @@ async fn lots(
     tx: &mut Tx,
     recall: Uuid,
     reach: Option<&Reach>,
+    now: DateTime<Utc>,
 ) -> Result<(Vec<Uuid>, Vec<i64>), RecallError> {
     let mut lots = store::recalls::lots(tx, recall).await?;
     let Some(lot) = reach.and_then(Reach::delivered) else { return Ok((lots, Vec::new())) };
@@ -151,6 +156,7 @@ async fn lots(
         Err(RecallError::Db(error)) => return Err(RecallError::Db(error)),
         Err(error) => {
             tracing::error!(%recall, %error, "further deliveries of a recalled lot are left out");
+            snapshot::note_incomplete(tx, recall, now).await?;
             return Ok((lots, Vec::new()));
         }
     };

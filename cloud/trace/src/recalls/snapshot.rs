@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
 use platform::db::Tx;
 use uuid::Uuid;
 
@@ -164,6 +165,23 @@ pub(super) async fn locate(tx: &mut Tx, keys: &[i64], recalled: &[i64]) -> Resul
             Found { inside_of, packs: packing.contains(key), ..found }
         })
         .collect())
+}
+
+/// Notes that more belongs to a recall than it has, once; people are told so wherever it is shown.
+///
+/// # Errors
+/// The database.
+pub(super) async fn note_incomplete(
+    tx: &mut Tx,
+    recall: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), RecallError> {
+    if store::recalls::incomplete_set(tx, recall, now).await? {
+        let subject = format!("recall:{recall}");
+        let entry = Entry { action: "recall.incomplete", subject: &subject, before: None, after: None };
+        audit::record(tx, entry).await?;
+    }
+    Ok(())
 }
 
 /// Takes the snapshot of a recall that is written already, with who has what, and notes

@@ -89,6 +89,7 @@ audit-did-recall-change = রিকল বদলানো হয়েছে
 audit-did-recall-close = রিকল শেষ করা হয়েছে
 audit-did-recall-consignee = প্রাপকের অবস্থা লেখা হয়েছে
 audit-did-recall-hold_release = রিকলের আটক ছাড়া হয়েছে
+audit-did-recall-incomplete = রিকলে যতটা থাকতে পারে তার বেশি এসেছে
 audit-did-recall-respond = রিকলের উত্তর লেখা হয়েছে
 audit-did-recall-snapshot = রিকলের অবস্থা আবার নেওয়া হয়েছে
 audit-did-recall-write = রিকলের চিঠি লেখা হয়েছে

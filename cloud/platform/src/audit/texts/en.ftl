@@ -89,6 +89,7 @@ audit-did-recall-change = Recall changed
 audit-did-recall-close = Recall closed
 audit-did-recall-consignee = Where a consignee stands was noted
 audit-did-recall-hold_release = Hold of a recall released
+audit-did-recall-incomplete = More came to a recall than it may have
 audit-did-recall-respond = Answer to a recall entered
 audit-did-recall-snapshot = Snapshot of a recall taken again
 audit-did-recall-write = Letters of a recall written

@@ -89,6 +89,7 @@ audit-did-recall-change = रिकॉल बदला गया
 audit-did-recall-close = रिकॉल बंद किया गया
 audit-did-recall-consignee = प्राप्तकर्ता की स्थिति दर्ज की गई
 audit-did-recall-hold_release = रिकॉल की रोक हटाई गई
+audit-did-recall-incomplete = रिकॉल में उससे अधिक आया जितना हो सकता है
 audit-did-recall-respond = रिकॉल का उत्तर दर्ज किया गया
 audit-did-recall-snapshot = रिकॉल की स्थिति फिर ली गई
 audit-did-recall-write = रिकॉल के पत्र लिखे गए

@@ -89,6 +89,7 @@ audit-did-recall-change = రీకాల్ మార్చారు
 audit-did-recall-close = రీకాల్ ముగించారు
 audit-did-recall-consignee = గ్రహీత స్థితి నమోదు చేశారు
 audit-did-recall-hold_release = రీకాల్ హోల్డ్ విడుదల చేశారు
+audit-did-recall-incomplete = రీకాల్‌లో ఉండగలిగే దానికంటే ఎక్కువ వచ్చింది
 audit-did-recall-respond = రీకాల్‌కు సమాధానం నమోదు చేశారు
 audit-did-recall-snapshot = రీకాల్ స్థితి మళ్లీ తీసుకున్నారు
 audit-did-recall-write = రీకాల్ లేఖలు రాశారు

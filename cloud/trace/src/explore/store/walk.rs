@@ -231,7 +231,8 @@ pub struct EndEvent {
 }
 
 /// Events of one of `stages` on these UIDs, without the `void` ones, oldest first,
-/// one more than `most`. An inspection in which one was only an input is of what was made.
+/// one more than `most`. An inspection in which one was only an input is of what was made. Who
+/// got it is told as recalls do (`recalls/store/locate.rs`).
 pub async fn end_events(
     tx: &mut Tx,
     keys: &[i64],
@@ -246,11 +247,16 @@ pub async fn end_events(
         r#"select distinct s.key, e.event_id, e.reference_number,
                   coalesce((select d.number from event_references d
                             where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
-                              and d.seq = e.seq and d.type = 'customer' limit 1),
+                              and d.seq = e.seq
+                              and (d.type = 'customer' or d.type = 'supplier' and e.stage in (26, 35))
+                            order by d.type desc, d.number limit 1),
                            (select o.partner from event_references d
-                            join orders o on o.tenant_id = $1 and o.type = 'so' and o.number = d.number
+                            join orders o on o.tenant_id = $1 and o.type = d.type and o.number = d.number
+                                and o.partner <> ''
                             where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
-                              and d.seq = e.seq and d.type = 'so' limit 1), '') as "partner!", e.plant, e.location, e.outcome, e.occurred_at
+                              and d.seq = e.seq
+                              and (d.type = 'so' or d.type = 'po' and e.stage in (26, 35))
+                            order by d.type, d.number limit 1), '') as "partner!", e.plant, e.location, e.outcome, e.occurred_at
            from event_subjects s
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq

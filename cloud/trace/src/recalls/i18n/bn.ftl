@@ -114,9 +114,9 @@ recalls-action-activate = কার্যকর করুন
 recalls-action-close = বন্ধ করুন
 recalls-action-cancel = বাতিল করুন
 recalls-activate-lead = { $labels ->
-    [one] আমাদের হাতে থাকা { $labels }টি লেবেল এখনই আটকানো হবে
-   *[other] আমাদের হাতে থাকা { $labels }টি লেবেল এখনই আটকানো হবে
-} এবং { $consignees ->
+    [one] { $labels }টি লেবেল এখনই আটকানো হবে
+   *[other] { $labels }টি লেবেল এখনই আটকানো হবে
+} (এর মধ্যে { $in_hand }টি আমাদের হাতে) এবং { $consignees ->
     [0] { $consignees } জন ক্রেতা, স্থাপনা ও সরবরাহকারীকে লেখা হবে।
     [one] { $consignees } জন ক্রেতা, স্থাপনা বা সরবরাহকারীকে লেখা হবে।
    *[other] { $consignees } জন ক্রেতা, স্থাপনা ও সরবরাহকারীকে লেখা হবে।
@@ -174,7 +174,8 @@ recalls-respond = উত্তর লিখুন
 recalls-respond-lead = তাঁদের কাছে থাকা সবকিছুর; এটি আগের উত্তরের জায়গা নেয়। কারখানায় স্ক্যান করা ফেরত নিজে থেকে গোনা হয়।
 recalls-respond-unit = অথবা একটি এককের
 recalls-unit = মাপের একক
-recalls-reference = বদলে (নথি)
+recalls-reference = সূত্র
+recalls-reference-of = নথি (বদলের, বা উত্তরের)
 recalls-enter = লিখুন
 recalls-no-responses = এখনও কেউ উত্তর দেননি।
 recalls-when = কখন
@@ -266,7 +267,8 @@ recalls-count-holds = { $count ->
    *[other] এই রিকলের { $count }টি হোল্ড
 }
 feature-recalls = প্রত্যাহার (রিকল)
-recalls-to-hold = আমাদের হাতে থাকা লেবেল
+recalls-to-hold = আটকানো হবে এমন লেবেল
+recalls-in-hand = আমাদের হাতে থাকা লেবেল
 recalls-hold-released = আটক { $at } তারিখে { $who } ছেড়েছেন
 recalls-hold-free = আবার মুক্ত
 recalls-history-hold_release = আটক ছাড়া হয়েছে
@@ -289,3 +291,10 @@ recalls-sheet-code = কোড
 recalls-sheet-answer = উত্তর কীভাবে এসেছে
 recalls-sheet-item-name = পণ্যের নাম
 recalls-sheet-reason = কারণের কোড
+recalls-contacts = যোগাযোগ
+recalls-contact-name = নাম
+recalls-phone = ফোন
+recalls-email = ই-মেল
+recalls-no-partner = এটি কার কাছে আছে জানা নেই, তাই কাউকে লেখা যায়নি। নথি থেকে জেনে তাঁদের জানান এবং এখানে লিখুন।
+recalls-incomplete = এই রিকলের সবকিছু এতে নেই: { $at } তারিখে এতে ২,০০,০০০ লেবেলের বেশি এসেছে, যা একটি রিকলে থাকতে পারে, আর বাকিগুলি বাদ পড়েছে। বাকিগুলির জন্য আর একটি রিকল শুরু করুন।
+recalls-history-incomplete = সবকিছুর জায়গা হয়নি

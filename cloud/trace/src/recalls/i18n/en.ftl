@@ -114,9 +114,9 @@ recalls-action-activate = Put into force
 recalls-action-close = Close
 recalls-action-cancel = Cancel
 recalls-activate-lead = { $labels ->
-    [one] { $labels } label in our hands is held at once,
-   *[other] { $labels } labels in our hands are held at once,
-} and { $consignees ->
+    [one] { $labels } label is held at once
+   *[other] { $labels } labels are held at once
+} ({ $in_hand } of them in our hands), and { $consignees ->
     [one] { $consignees } customer, installation or supplier is written to.
    *[other] { $consignees } customers, installations and suppliers are written to.
 } This cannot be taken back.
@@ -173,7 +173,8 @@ recalls-respond = Enter an answer
 recalls-respond-lead = Of all that they have; it stands in the place of their answer before. Returns that plants scan are counted by themselves.
 recalls-respond-unit = Or of one unit
 recalls-unit = Unit of measure
-recalls-reference = Replaced by (document)
+recalls-reference = Reference
+recalls-reference-of = Document (of the replacement, or the answer)
 recalls-enter = Enter
 recalls-no-responses = Nobody has answered yet.
 recalls-when = When
@@ -265,7 +266,8 @@ recalls-count-holds = { $count ->
    *[other] The { $count } holds of this recall
 }
 feature-recalls = Recalls
-recalls-to-hold = Labels in our hands
+recalls-to-hold = Labels to hold
+recalls-in-hand = Labels in our hands
 recalls-hold-released = Hold released on { $at } by { $who }
 recalls-hold-free = free again
 recalls-history-hold_release = Hold released
@@ -288,3 +290,10 @@ recalls-sheet-code = Code
 recalls-sheet-answer = How it was answered
 recalls-sheet-item-name = Item name
 recalls-sheet-reason = Reason code
+recalls-contacts = Contacts
+recalls-contact-name = Name
+recalls-phone = Telephone
+recalls-email = E-mail
+recalls-no-partner = It is not known who has this, so nobody could be written to. Find out by the document, tell them, and note it here.
+recalls-incomplete = Not all that belongs to this recall is in it: on { $at } more came to it than the 200,000 labels that one recall may have, and was left out. Begin a further recall for the rest.
+recalls-history-incomplete = Not all of it found room

@@ -114,10 +114,10 @@ recalls-action-activate = लागू करें
 recalls-action-close = बंद करें
 recalls-action-cancel = रद्द करें
 recalls-activate-lead = { $labels ->
-    [0] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
-    [one] हमारे पास का { $labels } लेबल तुरंत रोका जाएगा
-   *[other] हमारे पास के { $labels } लेबल तुरंत रोके जाएँगे
-} और { $consignees ->
+    [0] { $labels } लेबल तुरंत रोके जाएँगे
+    [one] { $labels } लेबल तुरंत रोका जाएगा
+   *[other] { $labels } लेबल तुरंत रोके जाएँगे
+} (इनमें से { $in_hand } हमारे पास) और { $consignees ->
     [0] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
     [one] { $consignees } ग्राहक, स्थापना या आपूर्तिकर्ता को लिखा जाएगा।
    *[other] { $consignees } ग्राहकों, स्थापनाओं और आपूर्तिकर्ताओं को लिखा जाएगा।
@@ -175,7 +175,8 @@ recalls-respond = उत्तर दर्ज करें
 recalls-respond-lead = उनके पास के सब का; यह पिछले उत्तर की जगह लेता है। संयंत्रों में स्कैन हुई वापसियाँ अपने-आप गिनी जाती हैं।
 recalls-respond-unit = या एक इकाई का
 recalls-unit = माप की इकाई
-recalls-reference = बदले में (दस्तावेज़)
+recalls-reference = संदर्भ
+recalls-reference-of = दस्तावेज़ (बदले का, या उत्तर का)
 recalls-enter = दर्ज करें
 recalls-no-responses = अभी किसी ने उत्तर नहीं दिया।
 recalls-when = कब
@@ -267,7 +268,8 @@ recalls-count-holds = { $count ->
    *[other] इस रिकॉल की { $count } रोकें
 }
 feature-recalls = रिकॉल
-recalls-to-hold = हमारे पास के लेबल
+recalls-to-hold = रोके जाने वाले लेबल
+recalls-in-hand = हमारे पास के लेबल
 recalls-hold-released = रोक { $at } को { $who } ने हटाई
 recalls-hold-free = फिर से मुक्त
 recalls-history-hold_release = रोक हटाई गई
@@ -290,3 +292,10 @@ recalls-sheet-code = कोड
 recalls-sheet-answer = उत्तर कैसे मिला
 recalls-sheet-item-name = वस्तु का नाम
 recalls-sheet-reason = कारण कोड
+recalls-contacts = संपर्क
+recalls-contact-name = नाम
+recalls-phone = फ़ोन
+recalls-email = ई-मेल
+recalls-no-partner = यह किसके पास है, यह ज्ञात नहीं, इसलिए किसी को लिखा नहीं जा सका। दस्तावेज़ से पता करें, उन्हें बताएँ और यहाँ दर्ज करें।
+recalls-incomplete = इस रिकॉल का सब कुछ इसमें नहीं है: { $at } को इसमें 2,00,000 लेबल से अधिक आए, जितने एक रिकॉल में हो सकते हैं, और बाक़ी छूट गए। बाक़ी के लिए एक और रिकॉल शुरू करें।
+recalls-history-incomplete = सब के लिए जगह नहीं थी

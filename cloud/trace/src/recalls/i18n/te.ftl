@@ -114,9 +114,9 @@ recalls-action-activate = అమలులో పెట్టండి
 recalls-action-close = ముగించండి
 recalls-action-cancel = రద్దు చేయండి
 recalls-activate-lead = { $labels ->
-    [one] మన చేతిలోని { $labels } లేబుల్ వెంటనే నిలుస్తుంది,
-   *[other] మన చేతిలోని { $labels } లేబుళ్లు వెంటనే నిలుస్తాయి,
-} { $consignees ->
+    [one] { $labels } లేబుల్ వెంటనే నిలుస్తుంది
+   *[other] { $labels } లేబుళ్లు వెంటనే నిలుస్తాయి
+} (వాటిలో { $in_hand } మన చేతిలో ఉన్నవి), { $consignees ->
     [one] { $consignees } కస్టమర్, స్థాపన లేదా సరఫరాదారుకు రాస్తారు.
    *[other] { $consignees } కస్టమర్లు, స్థాపనలు, సరఫరాదారులకు రాస్తారు.
 } దీన్ని వెనక్కి తీసుకోలేరు.
@@ -173,7 +173,8 @@ recalls-respond = జవాబు నమోదు చేయండి
 recalls-respond-lead = వారి దగ్గర ఉన్న అన్నింటికీ; ఇది మునుపటి జవాబు స్థానంలో నిలుస్తుంది. ప్లాంట్లలో స్కాన్ చేసిన వాపసులు వాటంతట అవే లెక్కింపబడతాయి.
 recalls-respond-unit = లేదా ఒక యూనిట్‌ది
 recalls-unit = కొలత ప్రమాణం
-recalls-reference = మార్పిడి (పత్రం)
+recalls-reference = సూచిక
+recalls-reference-of = పత్రం (మార్పిడిది, లేదా జవాబుది)
 recalls-enter = నమోదు చేయండి
 recalls-no-responses = ఇంకా ఎవరూ జవాబు ఇవ్వలేదు.
 recalls-when = ఎప్పుడు
@@ -265,7 +266,8 @@ recalls-count-holds = { $count ->
    *[other] ఈ రీకాల్ { $count } హోల్డ్స్
 }
 feature-recalls = వెనక్కి పిలుపులు (రీకాల్)
-recalls-to-hold = మన చేతిలో ఉన్న లేబుళ్లు
+recalls-to-hold = నిలపాల్సిన లేబుళ్లు
+recalls-in-hand = మన చేతిలో ఉన్న లేబుళ్లు
 recalls-hold-released = హోల్డ్‌ను { $at }న { $who } విడుదల చేశారు
 recalls-hold-free = మళ్లీ విడుదలైంది
 recalls-history-hold_release = హోల్డ్ విడుదలైంది
@@ -288,3 +290,10 @@ recalls-sheet-code = కోడ్
 recalls-sheet-answer = జవాబు ఎలా వచ్చింది
 recalls-sheet-item-name = వస్తువు పేరు
 recalls-sheet-reason = కారణ కోడ్
+recalls-contacts = సంప్రదింపులు
+recalls-contact-name = పేరు
+recalls-phone = ఫోన్
+recalls-email = ఇ-మెయిల్
+recalls-no-partner = ఇది ఎవరి దగ్గర ఉందో తెలియదు, కాబట్టి ఎవరికీ రాయలేకపోయాం. పత్రం ద్వారా కనుక్కొని, వారికి చెప్పి, ఇక్కడ నమోదు చేయండి.
+recalls-incomplete = ఈ రీకాల్‌కు చెందినవన్నీ ఇందులో లేవు: { $at }న ఒక రీకాల్‌లో ఉండగలిగే 2,00,000 లేబుళ్ల కంటే ఎక్కువ వచ్చాయి, మిగిలినవి వదిలివేయబడ్డాయి. మిగిలిన వాటికి మరో రీకాల్ మొదలుపెట్టండి.
+recalls-history-incomplete = అన్నింటికీ చోటు దొరకలేదు

@@ -7,7 +7,7 @@ use platform::web::Permission;
 
 pub use asked::{Answer, Change, End, Reach, Wish};
 pub use told::{
-    Consignee, Letter, Pile, Recall, RecallPage, Released, Response, ResponsePage, Unit, UnitPage,
+    Consignee, Letter, Person, Pile, Recall, RecallPage, Released, Response, ResponsePage, Unit, UnitPage,
 };
 
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE};
@@ -107,10 +107,17 @@ named!(
 );
 
 impl Place {
-    /// In our own hands, so that a hold reaches it.
+    /// In our own hands.
+    #[must_use]
+    pub const fn is_in_hand(self) -> bool {
+        matches!(self, Self::Stock | Self::Work | Self::Transit)
+    }
+
+    /// A recall in force holds it: whatever there is, since what is with a subcontractor or a
+    /// customer may come back.
     #[must_use]
     pub const fn is_held(self) -> bool {
-        matches!(self, Self::Stock | Self::Work | Self::Transit)
+        !matches!(self, Self::Consumed | Self::Scrapped)
     }
 }
 
@@ -256,10 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_our_hands_is_held() {
+    fn what_is_there_is_held_wherever_it_is() {
         for place in Place::ALL {
             assert_eq!(Place::parse(place.name()), Some(*place));
         }
-        assert!(Place::Transit.is_held() && !Place::Customer.is_held());
+        assert!(Place::Transit.is_in_hand() && !Place::Customer.is_in_hand());
+        assert!(Place::Customer.is_held() && Place::Unknown.is_held() && !Place::Consumed.is_held());
     }
 }

@@ -45,6 +45,9 @@ pub struct Recall {
     /// Plants that may have known more then: not heard of just before, or with events waiting;
     /// null where it was not noted.
     pub plants_behind: Option<Vec<String>>,
+    /// Since when more belongs to it than it has: what came to it after it had as many labels as
+    /// one recall may have was left out; null while all of it is there.
+    pub incomplete_at: Option<DateTime<Utc>>,
     /// How many labels it has.
     pub members: i32,
     /// By when all should be accounted for.
@@ -55,7 +58,8 @@ pub struct Recall {
     pub activated_at: Option<DateTime<Utc>>,
     /// Opaque id.
     pub activated_by: Option<String>,
-    /// Labels of stock, work in progress and transit that are to be held.
+    /// Labels that are to be held, all that are not used up or scrapped, whoever has them; 0 before it
+    /// comes into force.
     pub to_hold: i32,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
@@ -132,6 +136,24 @@ pub struct Consignee {
     pub counted: i64,
     /// Letters that were written to it.
     pub letters: i64,
+}
+
+/// How somebody at a consignee is reached, as the masters have it now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallContact)]
+pub struct Person {
+    /// Whose contact.
+    pub consignee_id: Uuid,
+    /// The partner's own number and address, and nobody's there.
+    pub own: bool,
+    /// Whom.
+    pub name: String,
+    /// What they do there.
+    pub job_title: String,
+    /// The telephone number; empty where none is known.
+    pub phone: String,
+    /// The e-mail address; empty where none is known.
+    pub email: String,
 }
 
 /// A unit of a recall.
@@ -261,7 +283,7 @@ pub struct Response {
     pub used_up: Decimal,
     /// Looked for, and not found.
     pub not_found: Decimal,
-    /// The document of the replacement.
+    /// The document of the replacement, or of the answer or return itself.
     pub reference: String,
     /// In words.
     pub note: String,

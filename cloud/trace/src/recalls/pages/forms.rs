@@ -137,7 +137,7 @@ impl Answers {
             .inputs(quantities)
             .inputs([
                 Input::text("unit", texts.t("recalls-unit")).value(&self.unit).longest(20),
-                Input::text("reference", texts.t("recalls-reference")).value(&self.reference).longest(100),
+                Input::text("reference", texts.t("recalls-reference-of")).value(&self.reference).longest(100),
                 Input::text("note", texts.t("recalls-note")).value(&self.note).longest(1000).wide(),
             ])
     }
@@ -153,7 +153,7 @@ impl Answers {
                 Input::choice("outcome", texts.t("recalls-outcome"), outcomes)
                     .value(&self.outcome)
                     .required(),
-                Input::text("reference", texts.t("recalls-reference")).value(&self.reference).longest(100),
+                Input::text("reference", texts.t("recalls-reference-of")).value(&self.reference).longest(100),
             ])
     }
 }

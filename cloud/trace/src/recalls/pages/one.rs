@@ -1,5 +1,7 @@
 //! The page of a recall, with its tabs.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -26,11 +28,11 @@ use crate::recalls::chart::{self, Chart};
 use crate::recalls::close::{self, Open};
 use crate::recalls::effect::Total;
 use crate::recalls::model::{
-    Action, Consignee, KindOf, Letter, Pile, Place, Recall, Response, ResponsePage, Status, Told, UnitPage,
-    ways,
+    Action, Consignee, KindOf, Letter, Person, Pile, Place, Recall, Response, ResponsePage, Status, Told,
+    UnitPage, ways,
 };
 use crate::recalls::read::{self, Effectiveness, View};
-use crate::recalls::rights::{RECALL_MANAGE, RECALL_READ};
+use crate::recalls::rights::{RECALL_MANAGE, RECALL_READ, Sight};
 use crate::recalls::{approval, attached, report, service, store};
 
 /// The tabs of a recall, in their order.
@@ -86,6 +88,8 @@ struct OnePage<'a> {
     drills: Vec<Recall>,
     /// What is open of one that can be closed.
     open: Open,
+    /// How many outside have an address to be written to, of one that can come into force.
+    written: usize,
     error: Option<&'a Problem>,
     /// Where its files are shown, on the first tab.
     files: String,
@@ -140,12 +144,23 @@ impl<'a> OnePage<'a> {
         self.letters.iter().filter(|letter| letter.consignee_id == *id).collect()
     }
 
+    fn people_of(&self, id: &Uuid) -> Vec<&Person> {
+        self.view.contacts.iter().filter(|one| one.consignee_id == *id).collect()
+    }
+
     fn activate_lead(&self) -> String {
-        let is_held = |place: &str| Place::parse(place).is_some_and(|place| place.is_held());
-        let labels: i64 =
-            self.view.piles.iter().filter(|pile| is_held(&pile.place)).map(|pile| pile.labels).sum();
-        let outside = self.view.consignees.iter().filter(|one| one.kind != "plant").count();
-        self.texts.with("recalls-activate-lead", &[("labels", labels.into()), ("consignees", outside.into())])
+        let labels = |of: fn(Place) -> bool| -> i64 {
+            let piles = self.view.piles.iter();
+            piles.filter(|pile| Place::parse(&pile.place).is_some_and(of)).map(|pile| pile.labels).sum()
+        };
+        self.texts.with(
+            "recalls-activate-lead",
+            &[
+                ("labels", labels(Place::is_held).into()),
+                ("in_hand", labels(Place::is_in_hand).into()),
+                ("consignees", self.written.into()),
+            ],
+        )
     }
 
     /// How much of one unit of measure is accounted for, in words.
@@ -265,11 +280,15 @@ pub(super) async fn show(
     let consignee = maybe::<Uuid>(&asked.consignee).unwrap_or_default();
     let may_manage = caller.may(&RECALL_MANAGE);
     let now = Utc::now();
+    let sight = Sight::of(caller);
     let (mut view, people) = service::ask(state, caller, async |tx| {
-        let view = match tab {
+        let mut view = match tab {
             "overview" => read::view(tx, id).await?,
             _ => read::uncounted(tx, id).await?,
         };
+        if tab == "consignees" {
+            view.contacts = read::contacts(tx, id, &view.consignees, sight).await?;
+        }
         let recall = view.recall.clone();
         let after = asked.after.as_deref();
         let units = match tab {
@@ -312,6 +331,13 @@ pub(super) async fn show(
         let asks =
             tab == "overview" && actions.contains(&Action::Close) && recall.kind_of() == KindOf::Recall;
         let open = if asks { close::open(tx, id, effect.totals.clone()).await? } else { Open::default() };
+        let written = match tab == "overview" && actions.contains(&Action::Activate) {
+            true => {
+                let all = store::consignees::contacts(tx, id, None, false).await?;
+                all.iter().map(|one| one.consignee_id).collect::<HashSet<_>>().len()
+            }
+            false => 0,
+        };
         let page = OnePage {
             texts: &caller.texts,
             zone: caller.zone,
@@ -337,6 +363,7 @@ pub(super) async fn show(
             history,
             drills,
             open,
+            written,
             error: None,
             files: String::new(),
         };

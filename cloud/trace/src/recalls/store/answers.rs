@@ -211,6 +211,96 @@ pub async fn returns(tx: &mut Tx, ranges: &Ranges) -> Result<u64, Error> {
     Ok(done.rows_affected())
 }
 
+/// Something that a plant said to have come back.
+pub struct Back {
+    pub key: i64,
+    pub agent_id: Uuid,
+    pub event_id: Uuid,
+    pub occurred_at: DateTime<Utc>,
+    pub reference_number: String,
+}
+
+/// What plants said in these batches to have come back.
+pub async fn back(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<Back>, Error> {
+    let tenant = tx.tenant();
+    let (agents, epochs, froms, tos) = ranges.columns();
+    sqlx::query_as!(
+        Back,
+        r#"select distinct s.key as "key!", e.agent_id as "agent_id!", e.event_id as "event_id!",
+                  e.occurred_at as "occurred_at!", e.reference_number as "reference_number!"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           cross join lateral (
+               select agent_id, epoch, seq, event_id, occurred_at, reference_number from lifecycle_events e
+               where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+                 and e.seq >= b.low and e.seq <= b.high and e.stage = 34 offset 0) e
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
+               and s.seq = e.seq and s.key <> 0"#,
+        tenant,
+        agents,
+        epochs,
+        froms,
+        tos,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What is in each of these now, in however many others; each (what it is in, unit). Ends on a
+/// cycle.
+pub async fn within(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, i64)>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"with recursive down(root, key) as (
+               select key, key from unnest($2::bigint[]) as key
+             union
+               select down.root, r.key from down
+               join uid_registry r on r.tenant_id = $1 and r.parent_key = down.key
+           )
+           select root as "root!", key as "key!" from down where root <> key"#,
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.root, row.key)).collect())
+}
+
+/// Counts all of these units as returned by these events, each (event, unit), where they were
+/// with a customer or supplier; what an event names itself it counts already.
+pub async fn returns_inside(tx: &mut Tx, inside: &[(&Back, i64)]) -> Result<u64, Error> {
+    if inside.is_empty() {
+        return Ok(0);
+    }
+    let tenant = tx.tenant();
+    let keys: Vec<i64> = inside.iter().map(|(_, key)| *key).collect();
+    let events: Vec<Uuid> = inside.iter().map(|(back, _)| back.event_id).collect();
+    let times: Vec<DateTime<Utc>> = inside.iter().map(|(back, _)| back.occurred_at).collect();
+    let references: Vec<String> = inside.iter().map(|(back, _)| back.reference_number.clone()).collect();
+    let done = sqlx::query!(
+        "insert into recall_responses (tenant_id, response_id, recall_id, consignee_id, key, unit, returned, reference,
+                                       at, event_id)
+         select $1, gen_random_uuid(), m.recall_id, m.consignee_id, m.key, m.unit, m.quantity,
+                left(i.reference, 100), i.at, i.event_id
+         from unnest($2::bigint[], $3::uuid[], $4::timestamptz[], $5::text[]) as i(key, event_id, at, reference)
+         join recall_members m on m.tenant_id = $1 and m.key = i.key and m.consignee_id is not null
+             and m.place in ('customer', 'installed', 'supplier')
+         join recalls r on r.tenant_id = $1 and r.recall_id = m.recall_id and r.kind = 'recall'
+             and r.status in ('draft', 'active')
+         on conflict (tenant_id, recall_id, key, event_id) where event_id is not null do nothing",
+        tenant,
+        &keys,
+        &events,
+        &times,
+        &references,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Of these events, those by which something counts as returned.
 pub async fn counted(tx: &mut Tx, events: &[Uuid]) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();

@@ -6,7 +6,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::recalls::locate::Who;
-use crate::recalls::model::Consignee;
+use crate::recalls::model::{Consignee, Person};
 
 /// Writes consignees; names come from the masters.
 pub async fn insert(tx: &mut Tx, recall: Uuid, all: &[(Uuid, Who)]) -> Result<(), Error> {
@@ -190,6 +190,33 @@ pub async fn contacts(
         recall,
         only,
         again,
+        MOST_CONTACTS,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Everybody who is known at these consignees, with an address or without: the contacts of each,
+/// at most [`MOST_CONTACTS`], and then the partner's own number and address.
+pub async fn people(tx: &mut Tx, recall: Uuid, consignees: &[Uuid]) -> Result<Vec<Person>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Person,
+        r#"select c.consignee_id as "consignee_id!", k.own as "own!", k.name as "name!",
+                  k.job_title as "job_title!", k.phone as "phone!", k.email as "email!"
+           from recall_consignees c
+           join lateral (
+               (select false as own, k.contact, k.name, k.job_title, k.phone, k.email from contacts k
+                where k.tenant_id = $1 and k.partner = c.code and k.deleted_at is null
+                order by k.contact limit $4)
+               union all
+               select true, '', p.name, '', p.phone, p.email from partners p
+               where p.tenant_id = $1 and p.partner = c.code and (p.phone <> '' or p.email <> '')) k on true
+           where c.tenant_id = $1 and c.recall_id = $2 and c.consignee_id = any($3) and c.kind <> 'plant'
+           order by c.consignee_id, k.own, k.contact"#,
+        tenant,
+        recall,
+        consignees,
         MOST_CONTACTS,
     )
     .fetch_all(tx.conn())

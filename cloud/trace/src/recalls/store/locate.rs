@@ -23,18 +23,24 @@ pub struct Leaving {
     pub left: Left,
 }
 
-/// All by which these left, the oldest first; without the `void` events.
+/// All by which these left, the oldest first; without the `void` events. Who got it the event
+/// says, or else the order that it names: of job work and of returns to a supplier the supplier.
 pub async fn leavings(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<Leaving>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
         r#"select s.key as "key!", e.agent_id, e.stage, e.reference_number, e.location, e.occurred_at,
                   coalesce((select d.number from event_references d
                             where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
-                              and d.seq = e.seq and d.type = 'customer' limit 1),
+                              and d.seq = e.seq
+                              and (d.type = 'customer' or d.type = 'supplier' and e.stage in (26, 35))
+                            order by d.type desc, d.number limit 1),
                            (select o.partner from event_references d
-                            join orders o on o.tenant_id = $1 and o.type = 'so' and o.number = d.number
+                            join orders o on o.tenant_id = $1 and o.type = d.type and o.number = d.number
+                                and o.partner <> ''
                             where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
-                              and d.seq = e.seq and d.type = 'so' limit 1), '') as "partner!"
+                              and d.seq = e.seq
+                              and (d.type = 'so' or d.type = 'po' and e.stage in (26, 35))
+                            order by d.type, d.number limit 1), '') as "partner!"
            from event_subjects s
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq

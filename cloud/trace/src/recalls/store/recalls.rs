@@ -97,8 +97,8 @@ pub async fn find(tx: &mut Tx, recall: Uuid) -> Result<Option<Recall>, Error> {
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
-                activated_at, activated_by,
+                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, incomplete_at, members, target_on,
+                start_when_approved, activated_at, activated_by,
                 to_hold, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and recall_id = $2",
         tenant,
@@ -138,8 +138,8 @@ pub async fn list(
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
-                activated_at, activated_by,
+                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, incomplete_at, members, target_on,
+                start_when_approved, activated_at, activated_by,
                 to_hold, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls r
          where tenant_id = $1 and kind = $2 and ($3::text is null or status = $3)
@@ -165,8 +165,8 @@ pub async fn drills(tx: &mut Tx, of: Uuid) -> Result<Vec<Recall>, Error> {
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
-                activated_at, activated_by,
+                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, incomplete_at, members, target_on,
+                start_when_approved, activated_at, activated_by,
                 to_hold, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and of_recall = $2 order by recall_id desc limit 50",
         tenant,
@@ -335,6 +335,21 @@ pub async fn any_open(tx: &mut Tx) -> Result<bool, Error> {
     )
     .fetch_one(tx.conn())
     .await
+}
+
+/// Notes that more belongs to a recall than it has; whether that was not noted before.
+pub async fn incomplete_set(tx: &mut Tx, recall: Uuid, now: DateTime<Utc>) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update recalls set incomplete_at = $3, version = version + 1
+         where tenant_id = $1 and recall_id = $2 and incomplete_at is null",
+        tenant,
+        recall,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Takes what follows returns back to a batch, if it is further.

@@ -31,7 +31,7 @@ fn class_one() -> Value {
     json!({
         "workflow_id": "recall", "document": "recall",
         "stages": [{ "stage": 1, "name": "Head of quality", "approver_role": "SUPERVISOR",
-                     "conditions": ["severity == \"class_1\" && labels > 1 && to_hold >= 4 && consignees == 1"] }],
+                     "conditions": ["severity == \"class_1\" && labels > 1 && to_hold >= 7 && in_hand >= 4 && consignees == 1"] }],
     })
 }
 

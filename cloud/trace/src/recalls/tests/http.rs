@@ -119,7 +119,11 @@ async fn a_recall_goes_its_way_over_the_pages() {
         assert!(page.contains("RCL-"), "{tab}");
     }
     let (_, page) = web.get(&writer, &format!("/recalls/{id}")).await;
-    assert!(page.contains("4 labels in our hands") && page.contains("Put into force"), "{page}");
+    assert!(
+        page.contains("7 labels are held at once (4 of them in our hands)")
+            && page.contains("Put into force"),
+        "{page}"
+    );
     let (status, page) = web.form(&writer, &format!("/recalls/{id}/act"), "action=close").await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(page.contains("does not allow this"), "{page}");

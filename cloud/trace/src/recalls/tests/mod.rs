@@ -1,6 +1,7 @@
 //! Recalls on a real database, with plants that say things.
 
 mod approval;
+mod contacts;
 mod delivered;
 mod held;
 mod http;
@@ -10,6 +11,7 @@ mod report;
 mod returned;
 mod sheet;
 mod since;
+mod supplier;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -193,15 +195,14 @@ fn how_many_are_held_and_written_to_is_said_of_one_and_of_many() {
 
     let all = std::sync::Arc::new(I18n::new().with_all(super::TEXTS));
     let said = |lang: Lang, labels: i64, consignees: i64| {
-        let values = [("labels", labels.into()), ("consignees", consignees.into())];
+        let values =
+            [("labels", labels.into()), ("in_hand", 0_i64.into()), ("consignees", consignees.into())];
         Texts::new(all.clone(), lang).with("recalls-activate-lead", &values)
     };
     let one = said(Lang::En, 1, 1);
-    assert!(
-        one.contains("label in our hands is held at once, and ") && one.contains("supplier is written to")
-    );
+    assert!(one.contains("label is held at once (") && one.contains("supplier is written to"));
     let many = said(Lang::En, 2, 0);
-    assert!(many.contains("labels in our hands are held at once, and ") && many.contains("are written to"));
+    assert!(many.contains("labels are held at once (") && many.contains("are written to"));
     for lang in [Lang::Hi, Lang::Bn, Lang::Te] {
         assert_ne!(said(lang, 1, 1).replace('1', "2"), said(lang, 2, 2));
     }

@@ -246,3 +246,43 @@ async fn a_drill_counts_no_returns() {
     turn(&site).await;
     assert_eq!(count(&site, "select count(*) from recall_responses").await, 0);
 }
+
+#[tokio::test]
+async fn a_return_waits_until_what_was_sent_before_it_is_known() {
+    let mut site = site().await;
+    active(&site).await;
+    turn(&site).await;
+    let back = event(Stage::Return, "2026-02-02T09:00:00Z").part(&uid("KOL", "PK", 1), Role::Subject);
+    site.say("KOL", back.document("recadv", "RET-1"));
+    site.send("KOL").await;
+    turn(&site).await;
+    let counted = "select (count(*) > 0)::text from recall_responses";
+    assert_eq!(site.ask(counted).await, "false", "nothing of that batch is projected yet");
+    site.project().await;
+    turn(&site).await;
+    assert_eq!(site.ask(counted).await, "true");
+}
+
+#[tokio::test]
+async fn a_box_that_was_on_a_pallet_comes_back_with_what_is_in_it() {
+    let mut site = site().await;
+    let (inner, pallet) = (uid("KOL", "PK", 50), uid("KOL", "PK", 51));
+    for (minute, what, into) in [(0, bolt(2), &inner), (1, inner.clone(), &pallet)] {
+        let at = format!("2026-01-14T09:{minute:02}:00Z");
+        let put = event(Stage::Packing, &at).action(Which::Add).mint(into, Role::Parent, "BOX");
+        site.say("KOL", put.part(&what, Role::Child));
+    }
+    let sent = event(Stage::Dispatch, "2026-01-15T09:00:00Z").part(&pallet, Role::Subject);
+    site.say("KOL", sent.document("desadv", "DC-8").document("customer", "ACME"));
+    site.settle().await;
+    active(&site).await;
+    turn(&site).await;
+    // The plant that gets it names the box alone.
+    let back = event(Stage::Return, "2026-02-02T09:00:00Z").part(&inner, Role::Subject);
+    site.say("VSK", back.document("recadv", "RET-2"));
+    site.settle().await;
+    turn(&site).await;
+    let counted = "select (key % 1000) || ' ' || returned::numeric(9, 0) || ' ' || reference \
+                   from recall_responses where event_id is not null order by key % 1000";
+    assert_eq!(site.ask(counted).await, "2 1 RET-2 50 1 RET-2", "and not the pallet");
+}

@@ -12,13 +12,16 @@ use super::*;
 use crate::recalls::model::Answer;
 use crate::recalls::{respond, sheet};
 
-async fn told(site: &Site, id: Uuid) -> WorkSheet {
+pub(super) async fn told(site: &Site, id: Uuid) -> WorkSheet {
     let texts = Texts::new(Arc::new(I18n::new().with_all(crate::recalls::TEXTS)), Lang::En);
-    run(site, async |tx| sheet::sheet(tx, id, &texts, chrono_tz::Asia::Kolkata).await).await.unwrap().1
+    run(site, async |tx| sheet::sheet(tx, id, &texts, chrono_tz::Asia::Kolkata, super::contacts::ALL).await)
+        .await
+        .unwrap()
+        .1
 }
 
 /// The cells under these heads in the row of a unit.
-fn cells<'a>(sheet: &'a WorkSheet, uid: &str, heads: &[&str]) -> Vec<&'a Value> {
+pub(super) fn cells<'a>(sheet: &'a WorkSheet, uid: &str, heads: &[&str]) -> Vec<&'a Value> {
     let row =
         sheet.rows.iter().find(|row| row[0] == uid).unwrap_or_else(|| panic!("{uid}: {:?}", sheet.rows));
     let at = |head: &&str| sheet.heads.iter().position(|one| one.starts_with(head)).expect("a head");
@@ -49,7 +52,7 @@ async fn the_workbook_of_a_recall_has_every_unit_and_what_became_of_it() {
     let found = told(&site, id).await;
     assert_eq!(found.rows.len(), 8, "all of them");
     let heads =
-        ["Serial numbers", "Quantity", "Code", "Who has it", "On hold", "What became of it", "Replaced by"];
+        ["Serial numbers", "Quantity", "Code", "Who has it", "On hold", "What became of it", "Reference"];
     let said: Vec<String> = cells(&found, &motor, &heads).iter().map(|cell| cell.to_string()).collect();
     assert_eq!(
         said,

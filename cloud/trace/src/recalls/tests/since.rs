@@ -159,3 +159,41 @@ async fn goods_three_packages_deep_are_found_with_whoever_has_them() {
     assert_eq!(where_is(&site, 6).await, "customer BETA t t");
     assert_eq!(count(&site, letters).await, before + 1, "told once more of what came since");
 }
+
+#[tokio::test]
+async fn what_finds_no_room_in_a_recall_is_told_to_people() {
+    let mut site = site().await;
+    let id = begun(&site, &wish()).await;
+    acted(&site, id, Action::Activate).await.unwrap();
+    turn(&site).await;
+    // As many as there may be.
+    site.sql(
+        "insert into recall_members (tenant_id, recall_id, key, item, quantity, unit, place, plant, location, \
+             document) \
+         select app.tenant(), recall_id, -g, 'BOLT', 1, 'pcs', 'scrapped', 'KOL', '', '' \
+         from recalls, generate_series(1, 199992) as g",
+    )
+    .await;
+    let whole = run(&site, async |tx| read::find(tx, id).await).await.unwrap();
+    assert_eq!(whole.incomplete_at, None);
+    // One more of the lot.
+    let mut made = event(Stage::Commission, "2026-01-10T08:00:00Z")
+        .mint(&bolt(7), Role::Subject, "BOLT")
+        .quantity("1", "pcs");
+    made.subjects[0].lot_id = lot().as_bytes().to_vec();
+    site.say("KOL", made);
+    site.settle().await;
+    turn(&site).await;
+    let found = run(&site, async |tx| read::find(tx, id).await).await.unwrap();
+    assert!(found.incomplete_at.is_some());
+    let history = run(&site, async |tx| read::history(tx, id).await).await.unwrap();
+    assert_eq!(history.iter().filter(|(_, what, _)| what == "recall.incomplete").count(), 1);
+    let all = std::sync::Arc::new(platform::i18n::I18n::new().with_all(crate::recalls::TEXTS));
+    let texts = platform::i18n::Texts::new(all, platform::i18n::Lang::En);
+    let said = crate::recalls::report::incomplete(&texts, &found, chrono_tz::UTC).unwrap();
+    assert!(said.contains("Not all that belongs to this recall is in it"), "{said}");
+    let web = super::http::Web::new(&site);
+    let reader = super::http::key(&site, site.tenant, platform::web::Scope::Read).await;
+    let (_, page) = web.get(&reader, &format!("/recalls/{id}")).await;
+    assert!(page.contains("Not all that belongs to this recall is in it"), "{page}");
+}
