@@ -19,6 +19,9 @@ use crate::reference;
 use crate::seed::nearest;
 use crate::tenancy;
 
+/// Most codes for which what is near is looked for: each is compared with all that there are.
+const MOST_HINTS: usize = 1000;
+
 /// A row that somebody wants to write.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
@@ -280,13 +283,22 @@ async fn lead_somewhere(
         return Ok(());
     }
     let known = store::options(tx, reference, 500).await?;
+    let mut hints: HashMap<String, Option<&str>> = HashMap::new();
     for draft in drafts.iter_mut().filter(|draft| !draft.is_wrong(&field)) {
         let Some(gone) = referred(reference, &draft.row).into_iter().find(|value| missing.contains(value))
         else {
             continue;
         };
         let code = gone.last().cloned().unwrap_or_default();
-        let near = nearest(&code, known.iter().map(|(code, _)| code.as_str()));
+        let near = match hints.get(&code) {
+            Some(near) => *near,
+            None if hints.len() < MOST_HINTS => {
+                let near = nearest(&code, known.iter().map(|(code, _)| code.as_str()));
+                hints.insert(code.clone(), near);
+                near
+            }
+            None => None,
+        };
         let wrong = match near {
             Some(near) if near != code => Wrong::new("missing-near").with("near", near),
             _ => Wrong::new("missing"),
