@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::model::{Before, Span};
 use crate::mirror::date;
 use crate::mirror::firsts::SPOILT;
-use crate::mirror::sums::{incoming, of_days};
+use crate::mirror::sums::{incoming, of_days, through};
 
 /// What is asked about: days, and plants; none of them named: all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -360,7 +360,7 @@ fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'s
     let seen = |only| Some(("fact_inspection", only, "1::bigint", "f.ordinal::bigint"));
     match kpi {
         Kpi::Received => life("f.stage = 3"),
-        Kpi::Operations => life("f.stage = 15 and f.action <> 1"),
+        Kpi::Operations => life(through!()),
         Kpi::Packed => goods("f.stage = 24 and f.goods > 0"),
         Kpi::Dispatched => goods("f.stage = 28 and f.goods > 0"),
         Kpi::Scrapped => life("f.stage = 21"),

@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use chrono::Utc;
 use futures_util::StreamExt;
 use platform::web::{AppState, Module, Scope, app, keys};
-use proto::v1::{Outcome, Role, Stage};
+use proto::v1::{Action, Outcome, Role, Stage};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -213,6 +213,38 @@ async fn a_correction_takes_a_unit_out_of_the_figures() {
     let view = office.json(&path).await;
     assert_eq!(tile(&view, "first_pass")["value"], Value::Null, "nothing was inspected after all");
     assert_eq!(view["rejects"]["bars"], json!([]));
+}
+
+#[tokio::test]
+async fn what_a_machine_reads_of_a_unit_is_no_unit_through_an_operation() {
+    let mut world = World::new().await;
+    let key = world.key("KOL", "FG", 1);
+    world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+    let on_unit = |at: &str, action: Action, machine: &str| {
+        let mut done = event(Stage::Operation, at).part(key, Role::Subject);
+        (done.operation, done.machine, done.action) = ("TORQUE".into(), machine.into(), action.into());
+        done
+    };
+    world.say("KOL", on_unit("2025-01-10T06:00:00Z", Action::Add, ""));
+    for minute in 1..=3 {
+        let at = format!("2025-01-10T06:0{minute}:00Z");
+        let read = on_unit(&at, Action::Unspecified, "PLC1").reading("torque", "12", "10", "14");
+        world.say("KOL", read);
+    }
+    world.say("KOL", on_unit("2025-01-10T06:10:00Z", Action::Delete, ""));
+    // Whole operations, of other systems: one without a machine, and one with a result.
+    world.say("KOL", on_unit("2025-01-11T06:00:00Z", Action::Unspecified, ""));
+    let judged = on_unit("2025-01-12T06:00:00Z", Action::Unspecified, "PLC1").result(Outcome::Passed);
+    world.say("KOL", judged);
+    world.send("KOL", 10).await;
+    let office = Office::of(&world).await;
+    for (days, count) in [("from=2025-01-10&to=2025-01-10", 1), ("from=2025-01-10&to=2025-01-12", 3)] {
+        let view = office.json(&format!("/api/v1/dashboards/production?period=days&{days}")).await;
+        assert_eq!(tile(&view, "operations")["value"], json!(count.to_string()), "{view}");
+        let behind = office.json(&format!("/api/v1/kpis/operations/events?period=days&{days}")).await;
+        let listed = behind["events"].as_array().unwrap().len();
+        assert_eq!((&behind["total"], listed), (&json!(count), count), "{behind}");
+    }
 }
 
 #[tokio::test]
