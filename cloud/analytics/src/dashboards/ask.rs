@@ -370,6 +370,7 @@ fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'s
         Kpi::Rejects => seen("f.outcome = 2"),
         Kpi::IncomingPass => seen(concat!(incoming!(), " and f.outcome <> 1")),
         Kpi::Outside => Some(("fact_reading", "f.outside", "1::bigint", "f.ordinal::bigint")),
+        Kpi::Records => Some(("fact_lifecycle", "f.machine <> 0", "1::bigint", "0::bigint")),
         Kpi::Wip => None,
     }
 }

@@ -421,7 +421,7 @@ async fn events(
     uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
-    let kpi = Kpi::parse(&kpi).ok_or_else(Problem::not_found)?;
+    let kpi = Kpi::listed(&kpi).ok_or_else(Problem::not_found)?;
     let (asked, narrowed, after) = query::<EventsAsked>(&uri)?.split();
     let now = Utc::now();
     let of = (kpi, &asked, &narrowed, Some(after.as_str()));

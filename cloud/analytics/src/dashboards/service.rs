@@ -326,7 +326,7 @@ pub fn figure(kpi: Kpi, counts: &Counts) -> Option<Decimal> {
         Kpi::FirstPass => percent(counts.first_passed, counts.first),
         Kpi::Outside => percent(counts.outside, counts.limited),
         Kpi::IncomingPass => percent(counts.incoming_passed, counts.incoming),
-        Kpi::Wip => None,
+        Kpi::Wip | Kpi::Records => None,
     }
 }
 

@@ -248,6 +248,34 @@ async fn what_a_machine_reads_of_a_unit_is_no_unit_through_an_operation() {
 }
 
 #[tokio::test]
+async fn the_events_behind_a_machine_are_all_that_were_recorded_of_it() {
+    let mut world = World::new().await;
+    let key = world.key("KOL", "FG", 1);
+    world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+    for (at, action) in [("2025-01-10T06:01:00Z", Action::Add), ("2025-01-10T06:09:00Z", Action::Delete)] {
+        let mut load = event(Stage::Load, at).part(key, Role::Subject);
+        (load.machine, load.action) = ("PLC2".into(), action.into());
+        world.say("KOL", load);
+    }
+    let mut torque = event(Stage::Operation, "2025-01-10T07:00:00Z").part(key, Role::Subject);
+    torque.machine = "PLC1".into();
+    world.say("KOL", torque.reading("torque", "12", "10", "14"));
+    world.send("KOL", 10).await;
+    let office = Office::of(&world).await;
+    for (machine, count, stage) in [("PLC2", 2, "LOAD"), ("PLC1", 1, "OPERATION")] {
+        let path = format!("/api/v1/kpis/records/events?{ALL_DAYS}&machine={machine}");
+        let behind = office.json(&path).await;
+        let events = behind["events"].as_array().unwrap();
+        assert_eq!((&behind["total"], events.len()), (&json!(count), count), "{behind}");
+        assert!(events.iter().all(|event| event["stage"] == stage && event["adds"] == 1), "{behind}");
+    }
+    let page = office.page(&format!("/dashboards/production?{ALL_DAYS}")).await;
+    assert!(page.contains("/dashboards/events/records?"), "{page}");
+    let page = office.page(&format!("/dashboards/events/records?{ALL_DAYS}&machine=PLC2")).await;
+    assert!(page.contains("Records of machines") && page.contains("add up to 2."), "{page}");
+}
+
+#[tokio::test]
 async fn first_pass_yield_counts_units_and_no_retest() {
     let mut world = World::new().await;
     let units = [1, 2, 3, 4].map(|number| world.key("KOL", "FG", number));

@@ -22,6 +22,7 @@ kpi-rejects = বাতিল ফল
 kpi-outside = সীমার বাইরের পাঠ
 kpi-incoming_pass = আগত পরিদর্শনে পাস
 kpi-wip = এখন কাজে
+kpi-records = মেশিনের রেকর্ড
 dashboard-no-data = তথ্য নেই
 dashboard-plant = প্ল্যান্ট
 dashboard-all-plants = সব প্ল্যান্ট

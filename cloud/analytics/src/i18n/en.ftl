@@ -22,6 +22,7 @@ kpi-rejects = Rejects
 kpi-outside = Readings beyond limits
 kpi-incoming_pass = Incoming inspections passed
 kpi-wip = In work now
+kpi-records = Records of machines
 dashboard-no-data = no data
 dashboard-plant = Plant
 dashboard-all-plants = All plants

@@ -22,6 +22,7 @@ kpi-rejects = अस्वीकृत
 kpi-outside = सीमा से बाहर रीडिंग
 kpi-incoming_pass = आवक जाँच में पास
 kpi-wip = अभी काम में
+kpi-records = मशीनों के रिकॉर्ड
 dashboard-no-data = डेटा नहीं
 dashboard-plant = संयंत्र
 dashboard-all-plants = सभी संयंत्र

@@ -22,6 +22,7 @@ kpi-rejects = తిరస్కృతాలు
 kpi-outside = హద్దులు దాటిన రీడింగులు
 kpi-incoming_pass = వచ్చిన సరుకు పరీక్షలో ఉత్తీర్ణత
 kpi-wip = ఇప్పుడు పనిలో
+kpi-records = యంత్రాల రికార్డులు
 dashboard-no-data = డేటా లేదు
 dashboard-plant = ప్లాంట్
 dashboard-all-plants = అన్ని ప్లాంట్లు
