@@ -193,7 +193,7 @@ impl Figures<'_> {
 }
 
 fn fresh(texts: &Texts, zone: Tz, fresh: &Freshness, now: DateTime<Utc>) -> String {
-    let at = fresh.current_at.or(fresh.batch_at);
+    let at = fresh.until();
     let moment = at.map_or_else(
         || texts.t("dashboard-never"),
         |at| format!("{} ({})", texts.time(&at, zone), texts.ago(&at, &now)),

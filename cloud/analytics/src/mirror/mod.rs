@@ -78,6 +78,14 @@ pub struct Freshness {
     pub behind: i64,
 }
 
+impl Freshness {
+    /// Until when all that came is counted: also while more comes than is taken in.
+    #[must_use]
+    pub fn until(&self) -> Option<DateTime<Utc>> {
+        self.current_at.max(self.batch_at)
+    }
+}
+
 /// An answer, and up to what it holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
@@ -133,6 +141,8 @@ struct Known {
     /// As the worker last saw it; `None` until it has looked once.
     standing: Option<Standing>,
     current_at: Option<DateTime<Utc>>,
+    /// When the cloud took in the last batch that a built mirror counts.
+    through_at: Option<DateTime<Utc>>,
     through: i64,
     /// Where the data stood when nothing was left to take in: while they stand there, the file
     /// need not be opened.
@@ -426,11 +436,12 @@ impl Mirrors {
         };
         step.projected = standing.projected;
         let (batches, reached, events) = (step.batches, step.through, step.events.len());
+        let through_at = step.through_at.filter(|_| built);
         let told = built.then(|| Told::of(tenant, step.events.iter().map(|event| event.plant.as_str())));
         let desk = self.desk(tenant, &slot).await?;
         let done = desk.run(None, move |file| feed::write(file, &step)).await;
         self.mind(&slot, done).await?;
-        slot.know(|known| known.through = reached);
+        slot.know(|known| (known.through, known.through_at) = (reached, through_at));
         inner.counts.fed.fetch_add(events as u64, Ordering::Relaxed);
         if let Some(told) = told {
             inner.live.tell(told);

@@ -13,7 +13,7 @@ use trace::ingest::Committed;
 use uuid::Uuid;
 
 use super::requests::{self, Came, Request, Wanted};
-use super::{MirrorError, Mirrors, Settings, check, export, feed};
+use super::{Freshness, MirrorError, Mirrors, Settings, check, export, feed};
 use crate::world::{Chance, Say, World, event, mirrors};
 
 async fn one(mirrors: &Mirrors, tenant: Uuid, sql: &'static str) -> i64 {
@@ -260,6 +260,15 @@ fn accidents(mirrors: &Mirrors) -> Vec<String> {
         name.is_some_and(|name| of.iter().any(|of| name.starts_with(of)) && !name.ends_with(" 0"))
     });
     lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_counted_is_told_by_the_last_batch_while_more_comes_than_is_taken_in() {
+    let at = |minute: u32| Some(format!("2025-01-10T14:{minute:02}:00Z").parse().unwrap());
+    let of = |batch_at, current_at| Freshness { batch: 7, batch_at, current_at, behind: 1 }.until();
+    assert_eq!(of(at(25), at(0)), at(25), "a plant drains a day");
+    assert_eq!((of(at(0), at(25)), of(at(3), None), of(None, at(3))), (at(25), at(3), at(3)));
+    assert_eq!(of(None, None), None);
 }
 
 #[tokio::test]
