@@ -135,6 +135,31 @@ async fn a_plant_whose_events_come_at_once_is_not_behind_though_some_wait() {
 }
 
 #[tokio::test]
+async fn what_is_in_work_says_how_far_it_is_counted() {
+    let mut world = World::new().await;
+    for number in 1..=2 {
+        let key = world.key("KOL", "FG", number);
+        world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+    }
+    world.send("KOL", 1).await;
+    let office = Office::of(&world).await;
+    let said = async || {
+        let view = office.json(&format!("/api/v1/dashboards/production?{ALL_DAYS}")).await;
+        assert_eq!(view["fresh"]["behind"], 0, "the mirror has all");
+        (view["wip_batch"].as_i64().unwrap(), view["wip_behind"].as_i64().unwrap())
+    };
+    assert_eq!(said().await, (0, 2), "nothing is projected yet");
+    let page = office.page(&format!("/dashboards/production?{ALL_DAYS}")).await;
+    assert!(page.contains(", batch 0. 2 batches are not counted yet."), "{page}");
+    trace::projection::catch_up(&world.test.db, world.tenant).await.unwrap();
+    // A mirror that is current reads what units are after that.
+    office.follow(&world).await;
+    assert_eq!(said().await, (2, 0));
+    let page = office.page(&format!("/dashboards/production?{ALL_DAYS}")).await;
+    assert!(!page.contains("not counted yet"), "{page}");
+}
+
+#[tokio::test]
 async fn what_is_behind_a_figure_adds_up_to_it() {
     let mut world = World::new().await;
     let mut chance = Chance::of(21);

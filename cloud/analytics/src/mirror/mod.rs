@@ -48,6 +48,7 @@ pub use error::MirrorError;
 pub use file::Settings;
 pub use live::Heard;
 pub use schema::{DIMENSIONS, FACTS, VERSION};
+pub(crate) use source::standing;
 pub use value::{date, days, moment};
 pub use worker::run;
 
