@@ -256,20 +256,34 @@ async fn what_a_machine_reads_of_a_unit_is_no_unit_through_an_operation() {
         let read = on_unit(&at, Action::Unspecified, "PLC1").reading("torque", "12", "10", "14");
         world.say("KOL", read);
     }
-    world.say("KOL", on_unit("2025-01-10T06:10:00Z", Action::Delete, ""));
+    let end = world.say("KOL", on_unit("2025-01-10T06:10:00Z", Action::Delete, ""));
     // Whole operations, of other systems: one without a machine, and one with a result.
     world.say("KOL", on_unit("2025-01-11T06:00:00Z", Action::Unspecified, ""));
     let judged = on_unit("2025-01-12T06:00:00Z", Action::Unspecified, "PLC1").result(Outcome::Passed);
     world.say("KOL", judged);
     world.send("KOL", 10).await;
     let office = Office::of(&world).await;
-    for (days, count) in [("from=2025-01-10&to=2025-01-10", 1), ("from=2025-01-10&to=2025-01-12", 3)] {
+    let (one, all) = ("from=2025-01-10&to=2025-01-10", "from=2025-01-10&to=2025-01-12");
+    let is = async |days: &str, count: usize| {
         let view = office.json(&format!("/api/v1/dashboards/production?period=days&{days}")).await;
         assert_eq!(tile(&view, "operations")["value"], json!(count.to_string()), "{view}");
         let behind = office.json(&format!("/api/v1/kpis/operations/events?period=days&{days}")).await;
         let listed = behind["events"].as_array().unwrap().len();
         assert_eq!((&behind["total"], listed), (&json!(count), count), "{behind}");
-    }
+    };
+    is(one, 1).await;
+    is(all, 3).await;
+    // The end was a mistake: sums of days follow, and equal the facts.
+    let mut correct = event(Stage::Correct, "2025-01-13T05:00:00Z");
+    correct.corrects = end.as_bytes().to_vec();
+    world.say("KOL", correct);
+    world.send("KOL", 10).await;
+    office.follow(&world).await;
+    is(one, 0).await;
+    is(all, 2).await;
+    let now = Utc::now();
+    let report = crate::mirror::check::check(&office.mirrors, &world.test.db, world.tenant, now).await;
+    assert_eq!(report.unwrap().differences, Vec::<String>::new());
 }
 
 #[tokio::test]
