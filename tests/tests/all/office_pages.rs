@@ -99,6 +99,7 @@ async fn a_wall_shows_figures_and_nobodys_notices(browser: &Browser, world: &Sma
                 return [document.querySelector('#toast').hidden, localStorage.getItem('tw-notice') === arguments[0]]";
     browser.open(&format!("{}/dashboards/plant?plant=KOL&wall=1", world.cloud.url())).await;
     browser.says(".db-tiles", "Units packed").await;
+    browser.picture("office-wall").await;
     assert_eq!(browser.run(told, json!(["9-wall"])).await, json!([true, false]), "it waits for another page");
     // What has not come yet comes and goes, and no tile moves.
     let moved = "const place = document.querySelector('.db-behind'); \
@@ -133,6 +134,7 @@ async fn a_wall_shows_figures_and_nobodys_notices(browser: &Browser, world: &Sma
     }
     browser.open(&format!("{}/dashboards/plant?plant=KOL", world.cloud.url())).await;
     browser.says(".db-tiles", "Units packed").await;
+    browser.picture("office-dashboard").await;
     assert_eq!(browser.run(told, json!(["9-wall"])).await, json!([false, true]), "there it is told");
 }
 

@@ -45,7 +45,7 @@ pub fn operations() -> Vec<Operation> {
             .query::<Asked>()
             .answers::<View>(),
         waits(Operation::get("/api/v1/kpis/{kpi}/events", "listKpiEvents", "The events behind a figure"))
-            .means("kpi", "A figure, as a dashboard names it.")
+            .means("kpi", "A figure, as a dashboard names it; or `records`, of machines.")
             .query::<EventsAsked>()
             .answers::<Page>()
             .fails(400, "query.parameter", "`after` is not the `next` of a page.")
@@ -134,7 +134,7 @@ async fn events(
     uri: Uri,
 ) -> Result<Json<Page>, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
-    let kpi = Kpi::parse(&kpi).ok_or_else(Problem::not_found)?;
+    let kpi = Kpi::listed(&kpi).ok_or_else(Problem::not_found)?;
     let (asked, narrowed, after) = query::<EventsAsked>(&uri)?.split();
     let of = (kpi, &asked, &narrowed, Some(after.as_str()));
     let page = drill::behind(&state, &mirrors, &caller, of, Utc::now()).await?;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::model::{Before, Span};
 use crate::mirror::date;
 use crate::mirror::firsts::SPOILT;
-use crate::mirror::sums::{incoming, of_days};
+use crate::mirror::sums::{incoming, of_days, through};
 
 /// What is asked about: days, and plants; none of them named: all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -360,7 +360,7 @@ fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'s
     let seen = |only| Some(("fact_inspection", only, "1::bigint", "f.ordinal::bigint"));
     match kpi {
         Kpi::Received => life("f.stage = 3"),
-        Kpi::Operations => life("f.stage = 15 and f.action <> 1"),
+        Kpi::Operations => life(through!()),
         Kpi::Packed => goods("f.stage = 24 and f.goods > 0"),
         Kpi::Dispatched => goods("f.stage = 28 and f.goods > 0"),
         Kpi::Scrapped => life("f.stage = 21"),
@@ -370,6 +370,7 @@ fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'s
         Kpi::Rejects => seen("f.outcome = 2"),
         Kpi::IncomingPass => seen(concat!(incoming!(), " and f.outcome <> 1")),
         Kpi::Outside => Some(("fact_reading", "f.outside", "1::bigint", "f.ordinal::bigint")),
+        Kpi::Records => Some(("fact_lifecycle", "f.machine <> 0", "1::bigint", "0::bigint")),
         Kpi::Wip => None,
     }
 }

@@ -267,7 +267,7 @@ fn bar_href(asked: &Asked, bar: &Bar, kpi: Kpi, column: &str) -> String {
 
 fn machines(texts: &Texts, asked: &Asked, view: &View) -> Chart {
     let title = texts.t("dashboard-machines");
-    let mut chart = pareto(texts, asked, &title, &view.machines, false, (Kpi::Operations, "machine"));
+    let mut chart = pareto(texts, asked, &title, &view.machines, false, (Kpi::Records, "machine"));
     chart.none = texts.t("dashboard-none-machines");
     let about = texts.t("dashboard-about-machines");
     chart.note = [about, chart.note].join(" ").trim().to_owned();

@@ -33,6 +33,8 @@ pub enum Kpi {
     IncomingPass,
     /// Units in work now.
     Wip,
+    /// Records of machines: no figure, but what is behind the quarter hours of one.
+    Records,
 }
 
 /// Which way is better.
@@ -75,7 +77,14 @@ impl Kpi {
             Self::Outside => "outside",
             Self::IncomingPass => "incoming_pass",
             Self::Wip => "wip",
+            Self::Records => "records",
         }
+    }
+
+    /// What of that name events can be listed of: a figure, or records.
+    #[must_use]
+    pub fn listed(name: &str) -> Option<Self> {
+        Self::parse(name).or_else(|| (name == Self::Records.name()).then_some(Self::Records))
     }
 
     /// The figure of that name.
@@ -487,6 +496,8 @@ mod unit_tests {
         for board in Board::ALL {
             assert_eq!(Board::parse(board.name()), Some(board));
         }
+        assert_eq!((Kpi::listed("wip"), Kpi::listed("records")), (Some(Kpi::Wip), Some(Kpi::Records)));
+        assert_eq!((Kpi::parse("records"), Kpi::listed("record")), (None, None), "no target is of them");
         assert_eq!(Kpi::parse("x'; drop table"), None);
     }
 }

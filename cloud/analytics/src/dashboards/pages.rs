@@ -131,9 +131,15 @@ impl Figures<'_> {
         number(self.texts, tile.kpi, n)
     }
 
-    /// When what is in work was counted.
+    /// When what is in work was counted, and up to which batch.
     fn counted(&self) -> String {
-        self.texts.t1("dashboard-counted", "moment", self.texts.clock(&self.view.wip_at, self.zone))
+        let (moment, batch) =
+            (self.texts.clock(&self.view.wip_at, self.zone), self.view.wip_batch.to_string());
+        let text = self.texts.with(
+            "dashboard-counted",
+            &[("moment", moment.as_str().into()), ("batch", batch.as_str().into())],
+        );
+        and_behind(self.texts, text, self.view.wip_behind)
     }
 
     /// The dashboard of one plant, of the same days.
@@ -193,20 +199,21 @@ impl Figures<'_> {
 }
 
 fn fresh(texts: &Texts, zone: Tz, fresh: &Freshness, now: DateTime<Utc>) -> String {
-    let at = fresh.current_at.or(fresh.batch_at);
+    let at = fresh.until();
     let moment = at.map_or_else(
         || texts.t("dashboard-never"),
         |at| format!("{} ({})", texts.time(&at, zone), texts.ago(&at, &now)),
     );
-    let mut text = texts.with(
+    let text = texts.with(
         "dashboard-fresh",
         &[("moment", moment.as_str().into()), ("batch", fresh.batch.to_string().as_str().into())],
     );
-    if fresh.behind > 0 {
-        text.push(' ');
-        text.push_str(&texts.count("dashboard-batches-behind", fresh.behind));
-    }
-    text
+    and_behind(texts, text, fresh.behind)
+}
+
+/// With the batches that are there and not counted, if there are such.
+fn and_behind(texts: &Texts, text: String, behind: i64) -> String {
+    if behind > 0 { format!("{text} {}", texts.count("dashboard-batches-behind", behind)) } else { text }
 }
 
 /// `GET /dashboards/{board}`
@@ -421,7 +428,7 @@ async fn events(
     uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
-    let kpi = Kpi::parse(&kpi).ok_or_else(Problem::not_found)?;
+    let kpi = Kpi::listed(&kpi).ok_or_else(Problem::not_found)?;
     let (asked, narrowed, after) = query::<EventsAsked>(&uri)?.split();
     let now = Utc::now();
     let of = (kpi, &asked, &narrowed, Some(after.as_str()));

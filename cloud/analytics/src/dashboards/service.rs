@@ -20,7 +20,7 @@ use super::ask::{self, Bars, Counts, Scope, Until};
 use super::model::{Before, Board, Kpi, Span, Tile, percent};
 use super::store;
 use super::today::{self, Clock};
-use crate::mirror::{Freshness, Mirrors};
+use crate::mirror::{self, Freshness, Mirrors};
 use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
 
 /// What a dashboard is asked for, as it stands in the address.
@@ -137,6 +137,10 @@ pub struct View {
     pub fresh: Freshness,
     /// When work in progress was counted.
     pub wip_at: DateTime<Utc>,
+    /// Up to which batch, at least.
+    pub wip_batch: i64,
+    /// Batches that were there and not yet counted in it.
+    pub wip_behind: i64,
     /// Plants that may have recorded what is not counted yet.
     pub plants_behind: Vec<PlantBehind>,
 }
@@ -234,13 +238,15 @@ pub async fn view(
             Ok(found)
         })
         .await?;
-    let (targets, wip, behind) = state
+    let (targets, registry, wip, behind) = state
         .db
         .tx(&cx, async |tx| {
             let targets = store::targets(tx).await?;
+            // Before what is in work, which so is of that batch or of a later one.
+            let registry = mirror::standing(tx).await?;
             let wip = store::wip(tx, scope.plants.as_deref(), now).await?;
             let behind = store::behind(tx, now - FRESH).await?;
-            Ok::<_, DbError>((targets, wip, behind))
+            Ok::<_, DbError>((targets, registry, wip, behind))
         })
         .await?;
     let shown = |code: &str| scope.plants.as_ref().is_none_or(|codes| codes.iter().any(|one| one == code));
@@ -303,6 +309,8 @@ pub async fn view(
         receipts: mirrored.value.receipts,
         fresh: mirrored.fresh,
         wip_at: now,
+        wip_batch: registry.projected,
+        wip_behind: (registry.head - registry.projected).max(0),
         plants_behind: behind
             .into_iter()
             .filter(|(plant, _)| shown(plant))
@@ -326,7 +334,7 @@ pub fn figure(kpi: Kpi, counts: &Counts) -> Option<Decimal> {
         Kpi::FirstPass => percent(counts.first_passed, counts.first),
         Kpi::Outside => percent(counts.outside, counts.limited),
         Kpi::IncomingPass => percent(counts.incoming_passed, counts.incoming),
-        Kpi::Wip => None,
+        Kpi::Wip | Kpi::Records => None,
     }
 }
 

@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use chrono::Utc;
 use futures_util::StreamExt;
 use platform::web::{AppState, Module, Scope, app, keys};
-use proto::v1::{Outcome, Role, Stage};
+use proto::v1::{Action, Outcome, Role, Stage};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -135,6 +135,31 @@ async fn a_plant_whose_events_come_at_once_is_not_behind_though_some_wait() {
 }
 
 #[tokio::test]
+async fn what_is_in_work_says_how_far_it_is_counted() {
+    let mut world = World::new().await;
+    for number in 1..=2 {
+        let key = world.key("KOL", "FG", number);
+        world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+    }
+    world.send("KOL", 1).await;
+    let office = Office::of(&world).await;
+    let said = async || {
+        let view = office.json(&format!("/api/v1/dashboards/production?{ALL_DAYS}")).await;
+        assert_eq!(view["fresh"]["behind"], 0, "the mirror has all");
+        (view["wip_batch"].as_i64().unwrap(), view["wip_behind"].as_i64().unwrap())
+    };
+    assert_eq!(said().await, (0, 2), "nothing is projected yet");
+    let page = office.page(&format!("/dashboards/production?{ALL_DAYS}")).await;
+    assert!(page.contains(", batch 0. 2 batches are not counted yet."), "{page}");
+    trace::projection::catch_up(&world.test.db, world.tenant).await.unwrap();
+    // A mirror that is current reads what units are after that.
+    office.follow(&world).await;
+    assert_eq!(said().await, (2, 0));
+    let page = office.page(&format!("/dashboards/production?{ALL_DAYS}")).await;
+    assert!(!page.contains("not counted yet"), "{page}");
+}
+
+#[tokio::test]
 async fn what_is_behind_a_figure_adds_up_to_it() {
     let mut world = World::new().await;
     let mut chance = Chance::of(21);
@@ -213,6 +238,80 @@ async fn a_correction_takes_a_unit_out_of_the_figures() {
     let view = office.json(&path).await;
     assert_eq!(tile(&view, "first_pass")["value"], Value::Null, "nothing was inspected after all");
     assert_eq!(view["rejects"]["bars"], json!([]));
+}
+
+#[tokio::test]
+async fn what_a_machine_reads_of_a_unit_is_no_unit_through_an_operation() {
+    let mut world = World::new().await;
+    let key = world.key("KOL", "FG", 1);
+    world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+    let on_unit = |at: &str, action: Action, machine: &str| {
+        let mut done = event(Stage::Operation, at).part(key, Role::Subject);
+        (done.operation, done.machine, done.action) = ("TORQUE".into(), machine.into(), action.into());
+        done
+    };
+    world.say("KOL", on_unit("2025-01-10T06:00:00Z", Action::Add, ""));
+    for minute in 1..=3 {
+        let at = format!("2025-01-10T06:0{minute}:00Z");
+        let read = on_unit(&at, Action::Unspecified, "PLC1").reading("torque", "12", "10", "14");
+        world.say("KOL", read);
+    }
+    let end = world.say("KOL", on_unit("2025-01-10T06:10:00Z", Action::Delete, ""));
+    // Whole operations, of other systems: one without a machine, and one with a result.
+    world.say("KOL", on_unit("2025-01-11T06:00:00Z", Action::Unspecified, ""));
+    let judged = on_unit("2025-01-12T06:00:00Z", Action::Unspecified, "PLC1").result(Outcome::Passed);
+    world.say("KOL", judged);
+    world.send("KOL", 10).await;
+    let office = Office::of(&world).await;
+    let (one, all) = ("from=2025-01-10&to=2025-01-10", "from=2025-01-10&to=2025-01-12");
+    let is = async |days: &str, count: usize| {
+        let view = office.json(&format!("/api/v1/dashboards/production?period=days&{days}")).await;
+        assert_eq!(tile(&view, "operations")["value"], json!(count.to_string()), "{view}");
+        let behind = office.json(&format!("/api/v1/kpis/operations/events?period=days&{days}")).await;
+        let listed = behind["events"].as_array().unwrap().len();
+        assert_eq!((&behind["total"], listed), (&json!(count), count), "{behind}");
+    };
+    is(one, 1).await;
+    is(all, 3).await;
+    // The end was a mistake: sums of days follow, and equal the facts.
+    let mut correct = event(Stage::Correct, "2025-01-13T05:00:00Z");
+    correct.corrects = end.as_bytes().to_vec();
+    world.say("KOL", correct);
+    world.send("KOL", 10).await;
+    office.follow(&world).await;
+    is(one, 0).await;
+    is(all, 2).await;
+    let now = Utc::now();
+    let report = crate::mirror::check::check(&office.mirrors, &world.test.db, world.tenant, now).await;
+    assert_eq!(report.unwrap().differences, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_events_behind_a_machine_are_all_that_were_recorded_of_it() {
+    let mut world = World::new().await;
+    let key = world.key("KOL", "FG", 1);
+    world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+    for (at, action) in [("2025-01-10T06:01:00Z", Action::Add), ("2025-01-10T06:09:00Z", Action::Delete)] {
+        let mut load = event(Stage::Load, at).part(key, Role::Subject);
+        (load.machine, load.action) = ("PLC2".into(), action.into());
+        world.say("KOL", load);
+    }
+    let mut torque = event(Stage::Operation, "2025-01-10T07:00:00Z").part(key, Role::Subject);
+    torque.machine = "PLC1".into();
+    world.say("KOL", torque.reading("torque", "12", "10", "14"));
+    world.send("KOL", 10).await;
+    let office = Office::of(&world).await;
+    for (machine, count, stage) in [("PLC2", 2, "LOAD"), ("PLC1", 1, "OPERATION")] {
+        let path = format!("/api/v1/kpis/records/events?{ALL_DAYS}&machine={machine}");
+        let behind = office.json(&path).await;
+        let events = behind["events"].as_array().unwrap();
+        assert_eq!((&behind["total"], events.len()), (&json!(count), count), "{behind}");
+        assert!(events.iter().all(|event| event["stage"] == stage && event["adds"] == 1), "{behind}");
+    }
+    let page = office.page(&format!("/dashboards/production?{ALL_DAYS}")).await;
+    assert!(page.contains("/dashboards/events/records?"), "{page}");
+    let page = office.page(&format!("/dashboards/events/records?{ALL_DAYS}&machine=PLC2")).await;
+    assert!(page.contains("Records of machines") && page.contains("add up to 2."), "{page}");
 }
 
 #[tokio::test]

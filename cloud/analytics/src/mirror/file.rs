@@ -26,7 +26,8 @@ pub struct Settings {
     pub temp_mb: u32,
     /// Threads of one question.
     pub threads: u32,
-    /// Most files open at once; the one asked longest ago is closed for another.
+    /// Most files open at once; the one asked longest ago is closed for another. One that is
+    /// being fed is not.
     pub open: usize,
     /// How long one question may take.
     pub answer_within: std::time::Duration,
@@ -209,6 +210,8 @@ pub struct Found {
     pub thrown: bool,
     /// The process before ended within this.
     pub within: Option<During>,
+    /// It has once been up to date.
+    pub built: bool,
 }
 
 /// An open mirror. It lives on its owner's thread.
@@ -292,7 +295,7 @@ impl File {
         std::fs::remove_file(&mark)?;
         let asking = Asking::begin(settings, tenant, marks.origin())?;
         let guarded = Guarded { marks, crash, asking };
-        let found = Found { thrown, within: left.within };
+        let found = Found { thrown, within: left.within, built: meta.built };
         Ok((Self { conn, meta, dims, corrections, guarded }, found))
     }
 

@@ -26,7 +26,8 @@ impl Mirrors {
             slot.know(|known| {
                 let head = known.standing.as_ref().map_or(0, |standing| standing.head);
                 behind += (head - known.through).max(0);
-                let since = known.current_at.map_or(0, |at| (now - at).num_seconds());
+                let until = known.current_at.max(known.through_at);
+                let since = until.map_or(0, |at| (now - at).num_seconds());
                 age = age.max(since);
                 aside += i64::from(known.aside);
                 if let Some(checked) = &known.checked {

@@ -48,6 +48,7 @@ pub use error::MirrorError;
 pub use file::Settings;
 pub use live::Heard;
 pub use schema::{DIMENSIONS, FACTS, VERSION};
+pub(crate) use source::standing;
 pub use value::{date, days, moment};
 pub use worker::run;
 
@@ -76,6 +77,14 @@ pub struct Freshness {
     pub current_at: Option<DateTime<Utc>>,
     /// Batches that are there and not yet counted.
     pub behind: i64,
+}
+
+impl Freshness {
+    /// Until when all that came is counted: also while more comes than is taken in.
+    #[must_use]
+    pub fn until(&self) -> Option<DateTime<Utc>> {
+        self.current_at.max(self.batch_at)
+    }
 }
 
 /// An answer, and up to what it holds.
@@ -117,6 +126,9 @@ struct Counts {
 #[derive(Default)]
 struct Slot {
     owner: tokio::sync::Mutex<Option<Owner>>,
+    /// Held from before the file is opened until it is closed, by the thread that has it open:
+    /// whoever asked for that may be gone, and nobody opens it a second time meanwhile.
+    shut: Arc<tokio::sync::Mutex<()>>,
     /// Held while it is fed or removed: the worker, checks and commands take turns.
     feeding: tokio::sync::Mutex<()>,
     used: AtomicU64,
@@ -130,7 +142,12 @@ struct Known {
     /// As the worker last saw it; `None` until it has looked once.
     standing: Option<Standing>,
     current_at: Option<DateTime<Utc>>,
+    /// When the cloud took in the last batch that a built mirror counts.
+    through_at: Option<DateTime<Utc>>,
     through: i64,
+    /// Where the data stood when nothing was left to take in: while they stand there, the file
+    /// need not be opened.
+    settled: Option<Standing>,
     damaged: bool,
     /// It is neither fed nor asked, since that ended the process time and again.
     aside: bool,
@@ -200,71 +217,85 @@ impl Mirrors {
     fn slot(&self, tenant: Uuid) -> Result<Arc<Slot>, MirrorError> {
         let inner = self.inner()?;
         let mut slots = inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = Arc::clone(slots.entry(tenant).or_default());
-        slot.used.store(inner.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        Ok(slot)
+        Ok(Arc::clone(slots.entry(tenant).or_default()))
     }
 
-    /// The desk of a tenant's file, which is opened if it is not open.
-    async fn desk(&self, tenant: Uuid, slot: &Slot, standing: &Standing) -> Result<Desk, MirrorError> {
+    /// The desk of a tenant's file, which is opened if it is not open. Nothing is waited for with
+    /// a desk in the hand: a file is closed only when nobody has one of it.
+    async fn desk(&self, tenant: Uuid, slot: &Slot) -> Result<Desk, MirrorError> {
         let inner = self.inner()?;
-        let desk = {
-            let mut owner = slot.owner.lock().await;
+        slot.used.store(inner.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        {
+            let owner = slot.owner.lock().await;
             if let Some(open) = &*owner {
                 return Ok(open.desk());
             }
-            let opened = Owner::open(&inner.settings, tenant, standing.generation, &standing.placement).await;
-            let is = opened.as_ref().is_err_and(MirrorError::is_aside);
-            let was = slot.know(|known| std::mem::replace(&mut known.aside, is));
-            if let Err(error) = opened.as_ref()
-                && is
-                && !was
-            {
-                tracing::error!(%tenant, %error, "this tenant's dashboards have no data");
-            }
-            let within = match &opened {
-                Ok((_, found)) => found.within,
-                Err(MirrorError::AsideAsked { now: true }) => Some(During::Question),
-                Err(_) => None,
-            };
-            match within {
-                Some(During::Question) => inner.counts.ended.fetch_add(1, Ordering::Relaxed),
-                Some(During::Check | During::Export) => {
-                    inner.counts.cut_short.fetch_add(1, Ordering::Relaxed)
-                }
-                None => 0,
-            };
-            let (opened, found) = opened?;
-            if found.thrown {
-                inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
-            }
-            owner.insert(opened).desk()
+        }
+        self.close_some(Some(tenant)).await;
+        let mut owner = slot.owner.lock().await;
+        if let Some(open) = &*owner {
+            return Ok(open.desk());
+        }
+        let shut = Arc::clone(&slot.shut).lock_owned().await;
+        // As the data stand now: who asks may have looked before they were put back.
+        let Some(standing) = slot.know(|known| known.standing.clone()) else {
+            return Err(MirrorError::Building { through: 0, head: 0 });
         };
-        self.close_some(tenant).await;
-        Ok(desk)
+        let opened =
+            Owner::open(&inner.settings, tenant, standing.generation, &standing.placement, shut).await;
+        let is = opened.as_ref().is_err_and(MirrorError::is_aside);
+        let was = slot.know(|known| std::mem::replace(&mut known.aside, is));
+        if let Err(error) = opened.as_ref()
+            && is
+            && !was
+        {
+            tracing::error!(%tenant, %error, "this tenant's dashboards have no data");
+        }
+        let within = match &opened {
+            Ok((_, found)) => found.within,
+            Err(MirrorError::AsideAsked { now: true }) => Some(During::Question),
+            Err(_) => None,
+        };
+        match within {
+            Some(During::Question) => inner.counts.ended.fetch_add(1, Ordering::Relaxed),
+            Some(During::Check | During::Export) => inner.counts.cut_short.fetch_add(1, Ordering::Relaxed),
+            None => 0,
+        };
+        let (opened, found) = opened?;
+        if found.thrown {
+            inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
+        }
+        if !found.built {
+            slot.know(|known| known.settled = None);
+        }
+        Ok(owner.insert(opened).desk())
     }
 
-    /// Closes those asked longest ago, until no more are open than may be.
-    async fn close_some(&self, but: Uuid) {
+    /// Closes those asked longest ago, until no more are open than may be, with the one that is
+    /// to be opened. One that is being fed is left open for its next step.
+    async fn close_some(&self, opening: Option<Uuid>) {
         let Ok(inner) = self.inner() else { return };
         let mut others: Vec<Arc<Slot>> = {
             let slots = inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            slots.iter().filter(|(tenant, _)| **tenant != but).map(|(_, slot)| Arc::clone(slot)).collect()
+            let others = slots.iter().filter(|(tenant, _)| Some(**tenant) != opening);
+            others.map(|(_, slot)| Arc::clone(slot)).collect()
         };
         others.sort_by_key(|slot| slot.used.load(Ordering::Relaxed));
-        let mut open = Vec::new();
+        let (mut open, mut idle) = (usize::from(opening.is_some()), Vec::new());
         for slot in others {
             // One that is being opened or closed just now is left alone.
             let is_open = slot.owner.try_lock().is_ok_and(|owner| owner.is_some());
-            if is_open {
-                open.push(slot);
+            let is_fed = slot.feeding.try_lock().is_err();
+            open += usize::from(is_open);
+            if is_open && !is_fed {
+                idle.push(slot);
             }
         }
-        let surplus = (open.len() + 1).saturating_sub(inner.settings.open.max(1));
-        for slot in open.into_iter().take(surplus) {
-            let owner = slot.owner.lock().await.take();
-            if let Some(owner) = owner {
-                owner.close().await;
+        let surplus = open.saturating_sub(inner.settings.open.max(1));
+        for slot in idle.into_iter().take(surplus) {
+            // Not waited for: whoever holds it may wait for one that is held here.
+            if let Ok(owner) = slot.owner.try_lock() {
+                close(owner).await;
             }
         }
     }
@@ -301,7 +332,12 @@ impl Mirrors {
             return Err(MirrorError::Building { through: 0, head: 0 });
         };
         inner.counts.asked.fetch_add(1, Ordering::Relaxed);
-        let desk = self.desk(tenant, &slot, &standing).await?;
+        let desk = self.desk(tenant, &slot);
+        let desk = match limit {
+            // It may be closed just now, and be closed only when what runs has ended.
+            Some(limit) => tokio::time::timeout(limit, desk).await.map_err(|_| MirrorError::Busy)??,
+            None => desk.await?,
+        };
         let (head, current_at) = (standing.head, known.current_at);
         let asked = desk
             .run(limit, move |file| {
@@ -333,6 +369,8 @@ impl Mirrors {
     /// [`MirrorError`]; the file then stands where it stood.
     pub async fn step(&self, db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<usize, MirrorError> {
         let inner = self.inner()?;
+        // Those that were opened at the same time may have become too many.
+        self.close_some(None).await;
         let slot = self.slot(tenant)?;
         let _feeding = slot.feeding.lock().await;
         let standing: Standing = tx(db, tenant, async |tx| Ok(source::standing(tx).await?)).await?;
@@ -351,10 +389,14 @@ impl Mirrors {
             slot.know(|known| known.standing = Some(standing.clone()));
         } else if moved {
             // Opened again, it is found to be of another time or place.
-            self.close(tenant).await?;
+            close(slot.owner.lock().await).await;
+        }
+        if slot.know(|known| known.settled.as_ref() == Some(&standing)) {
+            slot.know(|known| known.current_at = Some(now));
+            return Ok(0);
         }
         let stand = self
-            .desk(tenant, &slot, &standing)
+            .desk(tenant, &slot)
             .await?
             .run(None, |file| {
                 let meta = &file.meta;
@@ -378,14 +420,16 @@ impl Mirrors {
                 tx(db, tenant, async |tx| Ok(names::identities(tx, identified, until).await?)).await?;
             if let Some(found) = found {
                 let batches = found.batches;
-                let desk = self.desk(tenant, &slot, &standing).await?;
+                let desk = self.desk(tenant, &slot).await?;
                 let done = desk.run(None, move |file| identity::identify(file, &found)).await;
                 self.mind(&slot, done).await?;
                 return Ok(batches);
             }
-            let done = self.desk(tenant, &slot, &standing).await?.run(None, feed::built).await;
+            let done = self.desk(tenant, &slot).await?.run(None, feed::built).await;
             self.mind(&slot, done).await?;
-            slot.know(|known| (known.current_at, known.through) = (Some(now), through));
+            slot.know(|known| {
+                (known.current_at, known.through, known.settled) = (Some(now), through, Some(standing));
+            });
             if !built {
                 inner.live.tell(Told::all(tenant));
             }
@@ -393,11 +437,12 @@ impl Mirrors {
         };
         step.projected = standing.projected;
         let (batches, reached, events) = (step.batches, step.through, step.events.len());
+        let through_at = step.through_at.filter(|_| built);
         let told = built.then(|| Told::of(tenant, step.events.iter().map(|event| event.plant.as_str())));
-        let desk = self.desk(tenant, &slot, &standing).await?;
+        let desk = self.desk(tenant, &slot).await?;
         let done = desk.run(None, move |file| feed::write(file, &step)).await;
         self.mind(&slot, done).await?;
-        slot.know(|known| known.through = reached);
+        slot.know(|known| (known.through, known.through_at) = (reached, through_at));
         inner.counts.fed.fetch_add(events as u64, Ordering::Relaxed);
         if let Some(told) = told {
             inner.live.tell(told);
@@ -412,11 +457,12 @@ impl Mirrors {
     pub async fn rename(&self, db: &Db, tenant: Uuid) -> Result<(), MirrorError> {
         let slot = self.slot(tenant)?;
         let _feeding = slot.feeding.lock().await;
-        let Some(standing) = slot.know(|known| known.standing.clone()) else { return Ok(()) };
-        let codes =
-            self.desk(tenant, &slot, &standing).await?.run(None, |file| Ok(file.dims.named())).await?;
+        if slot.know(|known| known.standing.is_none()) {
+            return Ok(());
+        }
+        let codes = self.desk(tenant, &slot).await?.run(None, |file| Ok(file.dims.named())).await?;
         let names = tx(db, tenant, async |tx| Ok(names::names(tx, codes).await?)).await?;
-        let desk = self.desk(tenant, &slot, &standing).await?;
+        let desk = self.desk(tenant, &slot).await?;
         let done = desk.run(None, move |file| identity::renamed(file, &names)).await;
         self.mind(&slot, done).await
     }
@@ -428,10 +474,8 @@ impl Mirrors {
             if error.is_damage() {
                 slot.know(|known| known.damaged = true);
             }
-            let owner = slot.owner.lock().await.take();
-            if let Some(owner) = owner {
-                owner.close().await;
-            }
+            slot.know(|known| known.settled = None);
+            close(slot.owner.lock().await).await;
         }
         done
     }
@@ -475,15 +519,6 @@ impl Mirrors {
         self.catch_up(db, tenant, now, told).await
     }
 
-    /// Closes a tenant's file.
-    async fn close(&self, tenant: Uuid) -> Result<(), MirrorError> {
-        let owner = self.slot(tenant)?.owner.lock().await.take();
-        if let Some(owner) = owner {
-            owner.close().await;
-        }
-        Ok(())
-    }
-
     /// Closes and removes all that is kept of a tenant, and what is on its way to exports.
     ///
     /// # Errors
@@ -517,6 +552,7 @@ impl Mirrors {
         if let Some(open) = owner.take() {
             open.close().await;
         }
+        let _shut = slot.shut.lock().await;
         remove(&inner.settings, tenant)?;
         if let Err(error) = std::fs::remove_dir_all(inner.settings.out(tenant))
             && error.kind() != std::io::ErrorKind::NotFound
@@ -535,11 +571,15 @@ impl Mirrors {
             slots.values().map(Arc::clone).collect()
         };
         for slot in slots {
-            let owner = slot.owner.lock().await.take();
-            if let Some(owner) = owner {
-                owner.close().await;
-            }
+            close(slot.owner.lock().await).await;
         }
+    }
+}
+
+/// Closes what is open of a slot, which is held until then.
+async fn close(mut owner: tokio::sync::MutexGuard<'_, Option<Owner>>) {
+    if let Some(open) = owner.take() {
+        open.close().await;
     }
 }
 

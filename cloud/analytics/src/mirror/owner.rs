@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use duckdb::InterruptHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::error::MirrorError;
@@ -31,12 +31,14 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Opens a tenant's file on a thread of its own, and says what was found.
+    /// Opens a tenant's file on a thread of its own, and says what was found. `shut` is let go
+    /// when the file is closed, even where nobody waits for that any more.
     pub async fn open(
         settings: &Settings,
         tenant: Uuid,
         generation: i64,
         placement: &str,
+        shut: OwnedMutexGuard<()>,
     ) -> Result<(Self, Found), MirrorError> {
         let (desk, mut works) = mpsc::channel::<Work>(QUEUE);
         let (opened, told) = oneshot::channel();
@@ -63,6 +65,7 @@ impl Owner {
             }
             drop(watch);
             drop(file);
+            drop(shut);
             let _ = end.send(());
         })?;
         let found = told.await.map_err(|_| MirrorError::Closed)??;

@@ -16,6 +16,14 @@ macro_rules! incoming {
     };
 }
 
+/// Of operations those through which units came: not the start of one, nor what a machine reads
+/// of a unit on the way, which names it and neither a direction nor a result.
+macro_rules! through {
+    () => {
+        "f.stage = 15 and f.action <> 1 and not (f.action = 0 and f.machine <> 0 and f.outcome = 0)"
+    };
+}
+
 /// What counts of each day and plant, of the facts of days `$1` to `$2` that fulfil something
 /// besides. Numbers of proto `Stage`: 3 GRN, 7 INSPECTION, 15 OPERATION, 21 SCRAP,
 /// 24 PACKING, 28 DISPATCH, 37 REFUSED; of `Action`: 1 the start of an operation; of `Outcome`: 1 passed, 2 failed, 3 in part. Columns are those of `sum_day`.
@@ -31,7 +39,9 @@ macro_rules! of_days {
              from (
                  select f.day, f.plant, count(*) as c1,
                         coalesce(sum(f.units) filter (f.stage = 3), 0) as c2,
-                        coalesce(sum(f.units) filter (f.stage = 15 and f.action <> 1), 0) as c3,
+                        coalesce(sum(f.units) filter (",
+            through!(),
+            "), 0) as c3,
                         coalesce(sum(f.goods) filter (f.stage = 24), 0) as c4,
                         coalesce(sum(f.goods) filter (f.stage = 28), 0) as c5,
                         coalesce(sum(f.units) filter (f.stage = 21), 0) as c6,
@@ -66,7 +76,7 @@ macro_rules! of_days {
         )
     };
 }
-pub(crate) use {incoming, of_days};
+pub(crate) use {incoming, of_days, through};
 
 const OF_DAYS: &str = concat!("insert into sum_day ", of_days!(""));
 

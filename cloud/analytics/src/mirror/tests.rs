@@ -13,7 +13,7 @@ use trace::ingest::Committed;
 use uuid::Uuid;
 
 use super::requests::{self, Came, Request, Wanted};
-use super::{MirrorError, Mirrors, Settings, check, export, feed};
+use super::{Freshness, MirrorError, Mirrors, Settings, check, export, feed};
 use crate::world::{Chance, Say, World, event, mirrors};
 
 async fn one(mirrors: &Mirrors, tenant: Uuid, sql: &'static str) -> i64 {
@@ -249,6 +249,126 @@ async fn tenants_have_their_own_files_and_who_is_not_active_has_none() {
     assert!(matches!(Mirrors::open(settings.clone(), None).map(drop), Err(super::MirrorError::Locked(_))));
     stop.cancel();
     worker.await.unwrap();
+}
+
+/// How often files were built anew, or found as a process leaves them that ended.
+fn accidents(mirrors: &Mirrors) -> Vec<String> {
+    let metrics = mirrors.metrics();
+    let of = ["rebuilds_total ", "questions_ended_total ", "work_ended_total ", "set_aside "];
+    let lines = metrics.lines().filter(|line| {
+        let name = line.strip_prefix("tracewright_mirror_");
+        name.is_some_and(|name| of.iter().any(|of| name.starts_with(of)) && !name.ends_with(" 0"))
+    });
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_counted_is_told_by_the_last_batch_while_more_comes_than_is_taken_in() {
+    let at = |minute: u32| Some(format!("2025-01-10T14:{minute:02}:00Z").parse().unwrap());
+    let of = |batch_at, current_at| Freshness { batch: 7, batch_at, current_at, behind: 1 }.until();
+    assert_eq!(of(at(25), at(0)), at(25), "a plant drains a day");
+    assert_eq!((of(at(0), at(25)), of(at(3), None), of(None, at(3))), (at(25), at(3), at(3)));
+    assert_eq!(of(None, None), None);
+}
+
+#[tokio::test]
+async fn a_file_that_is_being_closed_is_not_opened_a_second_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { memory_mb: 128, threads: 1, open: 1, ..Settings::new(dir.path()) };
+    let mirrors = Mirrors::open(settings, None).unwrap();
+    let own = World::new().await;
+    let other = World::of(own.test.clone(), "OTHR").await;
+    follow(&mirrors, &own).await;
+    follow(&mirrors, &other).await;
+    let ask = |tenant: Uuid| {
+        let mirrors = mirrors.clone();
+        tokio::spawn(async move { one(&mirrors, tenant, "select count(*) from fact_lifecycle").await })
+    };
+    // Whoever wanted it closed waits for that, or has gone meanwhile.
+    for goes in [false, true] {
+        mirrors.close_all().await;
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let running = tokio::spawn({
+            let (mirrors, tenant) = (mirrors.clone(), own.tenant);
+            async move {
+                let question = move |_: &duckdb::Connection| {
+                    let _ = began.send(());
+                    Ok(wait.recv().is_ok())
+                };
+                mirrors.ask(tenant, question).await.unwrap().value
+            }
+        });
+        begun.await.unwrap();
+        let closing = ask(other.tenant);
+        let slot = mirrors.slot(own.tenant).unwrap();
+        while slot.owner.try_lock().is_ok_and(|owner| owner.is_some()) {
+            tokio::task::yield_now().await;
+        }
+        if goes {
+            closing.abort();
+        }
+        let mut second = ask(own.tenant);
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut second).await;
+        assert!(early.is_err(), "it is answered by a file opened beside the one that is asked");
+        go.send(()).unwrap();
+        assert!(running.await.unwrap());
+        assert_eq!(second.await.unwrap(), 0);
+        assert_eq!(closing.await.is_err(), goes);
+        assert_eq!(accidents(&mirrors), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn more_tenants_than_may_be_open_are_fed_and_asked_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { memory_mb: 128, threads: 1, open: 1, ..Settings::new(dir.path()) };
+    let mirrors = Mirrors::open(settings.clone(), None).unwrap();
+    let first = World::new().await;
+    let second = World::of(first.test.clone(), "OTHR").await;
+    let third = World::of(first.test.clone(), "THRD").await;
+    let mut worlds = [first, second, third];
+    let mut chances = [41, 42, 43].map(Chance::of);
+    for (world, chance) in worlds.iter_mut().zip(&mut chances) {
+        (0..20).for_each(|_| chance.say(world, "KOL"));
+        world.send("KOL", 10).await;
+        follow(&mirrors, world).await;
+    }
+    let mut readers = tokio::task::JoinSet::new();
+    for tenant in worlds.iter().map(|world| world.tenant) {
+        for _ in 0..2 {
+            let mirrors = mirrors.clone();
+            readers.spawn(async move {
+                for _ in 0..15 {
+                    assert!(one(&mirrors, tenant, "select count(*) from fact_lifecycle").await >= 20);
+                }
+            });
+        }
+    }
+    for _ in 0..8 {
+        for (world, chance) in worlds.iter_mut().zip(&mut chances) {
+            (0..5).for_each(|_| chance.say(world, "KOL"));
+            world.send("KOL", 5).await;
+        }
+        let [first, second, third] = &worlds;
+        tokio::join!(follow(&mirrors, first), follow(&mirrors, second), follow(&mirrors, third));
+    }
+    while let Some(done) = readers.join_next().await {
+        done.unwrap();
+    }
+    for world in &worlds {
+        assert_eq!(equal(&mirrors, world).await, 60);
+        assert!(!settings.crashed(world.tenant).exists() && !settings.asked(world.tenant).exists());
+    }
+    assert_eq!(accidents(&mirrors), Vec::<String>::new());
+    // Nothing is new: nothing is opened for that, and no more are open than may be.
+    for _ in 0..2 {
+        for world in worlds.iter().rev() {
+            follow(&mirrors, world).await;
+        }
+    }
+    let open = |world: &World| mirrors.slot(world.tenant).unwrap().owner.try_lock().unwrap().is_some();
+    assert_eq!(worlds.iter().map(open).collect::<Vec<_>>(), [false, false, true], "the one asked last");
 }
 
 #[tokio::test]

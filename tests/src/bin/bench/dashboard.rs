@@ -217,7 +217,8 @@ const WIP_SQL: &str = "select last_stage, count(*) from uid_registry
 /// What the mirror is asked for every dashboard, of Postgres.
 const DAYS_SQL: [&str; 4] = [
     "select e.plant, e.production_date, count(*), count(s.key) filter (where e.stage = 3),
-            count(s.key) filter (where e.stage = 15 and e.action <> 1),
+            count(s.key) filter (where e.stage = 15 and e.action <> 1
+                and not (e.action = 0 and e.machine <> '' and e.outcome = 0)),
             count(s.key) filter (where e.stage = 24 and e.action <> 2), count(s.key) filter (where e.stage = 28),
             count(s.key) filter (where e.stage = 21), count(*) filter (where e.stage = 37)
      from lifecycle_events e left join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id

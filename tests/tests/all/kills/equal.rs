@@ -73,11 +73,24 @@ pub async fn all(ground: &Ground, seen: &mut Seen) {
     seen.rows = imported(ground, &stored).await;
     no_exception_of_a_stream(ground).await;
     seen.units = fold::equal(&ground.db, ground.tenant).await;
+    in_work(ground).await;
     (seen.links, seen.asked) = genealogy(ground).await;
     seen.mirror = ground.run(&["mirror", "check", "--tenant", "SAIF"]).await;
     assert!(seen.mirror.contains("equals Postgres"), "{}", seen.mirror);
     seen.heads = proofs(ground).await;
     (seen.holds, seen.acts) = holds::equal(ground).await;
+}
+
+/// What dashboards count as in work, by hours, is what the registry has.
+async fn in_work(ground: &Ground) {
+    let otherwise = "select count(*) from (
+            select plant, stage, hour from (
+                select plant, stage, hour, units from in_work_hours
+                union all select plant, stage, hour, units from in_work_changes
+                union all select plant, last_stage, date_trunc('hour', last_at, 'UTC'), -1 from uid_registry
+                where app.in_work(life, custody, last_stage, order_number)) counted
+            group by 1, 2, 3 having sum(units) <> 0) hours";
+    assert_eq!(ground.number(otherwise).await, 0, "hours of which other units are counted as in work");
 }
 
 /// Epoch, seq and bytes.
