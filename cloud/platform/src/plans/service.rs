@@ -331,6 +331,7 @@ async fn change(
     now: DateTime<Utc>,
 ) -> Result<(), PlanError> {
     db.system_tx(async |system| {
+        let erasing = tenancy::erase::is_begun(system, aimed.tenant).await?;
         if store::metered(system, aimed.tenant).await?.is_none() {
             return Err(PlanError::NoTenant);
         }
@@ -338,7 +339,8 @@ async fn change(
         if before.version != aimed.version {
             return Err(PlanError::Stale);
         }
-        if matches!(change, Change::Status(None)) && tenancy::erase::is_begun(system, aimed.tenant).await? {
+        // Whatever would have it stay would be said of what goes on disappearing.
+        if erasing && !matches!(change, Change::Status(Some(_))) {
             return Err(PlanError::Erasing);
         }
         let after = changed(&change, &before, store::plans(system).await?, now)?;
@@ -371,7 +373,8 @@ async fn change(
 /// that was to be erased is not any more.
 ///
 /// # Errors
-/// [`PlanError::NoPlan`], [`PlanError::Stale`].
+/// [`PlanError::NoPlan`], [`PlanError::Stale`]; [`PlanError::Erasing`] when a part of it may
+/// be gone.
 pub(crate) async fn plan_give(
     db: &Db,
     who: &Who,
@@ -432,7 +435,8 @@ pub async fn plan_where_none(
 /// tenant that was to be erased is not any more.
 ///
 /// # Errors
-/// [`PlanError::NoTrial`], [`PlanError::Stale`].
+/// [`PlanError::NoTrial`], [`PlanError::Stale`]; [`PlanError::Erasing`] when a part of it may
+/// be gone.
 pub(crate) async fn trial_extend(
     db: &Db,
     who: &Who,
@@ -485,7 +489,7 @@ pub(crate) async fn suspend(
         Some(Why::Admin(reason)) => (Standing::Suspended, reason),
         None => (Standing::Active, ""),
     };
-    Ok(tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?)
+    tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?.ok_or(PlanError::Erasing)
 }
 
 /// As super-administrators do on the tenant's page: shuts a tenant out for `reason`, or

@@ -350,6 +350,56 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
     );
 }
 
+/// To count takes its time. Whoever is let in again meanwhile, or given a plan, stays; and
+/// whose erasure is written down is given nothing more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_let_in_or_given_a_plan_while_its_rows_are_counted_stays() {
+    use crate::plans::service::{Aimed, plan_give, trial_extend};
+    use crate::plans::{PlanError, plan_where_none, set_status};
+
+    let test = TestDb::at_home().await;
+    let authority = authority(&test).await;
+    for (code, let_in) in [("AAAA", true), ("BBBB", false)] {
+        let tenant = furnished(&test, code).await;
+        suspend(&test, tenant).await;
+        let db = test.db.clone();
+        let mut meanwhile = |at: &At| {
+            if *at == At::Step("counting") {
+                let changed = async {
+                    match let_in {
+                        true => assert!(set_status(&db, &Who::system(), tenant, None, now()).await.unwrap()),
+                        false => plan_where_none(&db, &Who::system(), tenant, "TRIAL", now()).await.unwrap(),
+                    }
+                };
+                tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(changed));
+            }
+            ControlFlow::Continue(())
+        };
+        let done = erase(&test.db, &authority, tenant, (code, "me"), None, now(), &mut meanwhile).await;
+        assert!(matches!(&done, Err(DataError::Refused(why)) if why.contains("meanwhile")), "{done:?}");
+        assert_eq!(everything(&test, tenant).await["public.stock_ledger"].rows, 500);
+        let begun = "select count(*) from control.erasures where $1::uuid is not null and ended_at is null";
+        assert_eq!(control(&test, tenant, begun).await, 0);
+
+        suspend(&test, tenant).await;
+        let mut cut = |at: &At| match at {
+            At::Step("erasing") => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let stopped = erase(&test.db, &authority, tenant, (code, "me"), None, now(), &mut cut).await;
+        assert!(matches!(stopped, Err(DataError::Stopped)), "{stopped:?}");
+        let aimed = Aimed { tenant, version: 1 };
+        let given = plan_give(&test.db, &Who::system(), aimed, "TRIAL", now()).await;
+        assert!(matches!(given, Err(PlanError::Erasing)), "{given:?}");
+        let longer = trial_extend(&test.db, &Who::system(), aimed, 7, now()).await;
+        assert!(matches!(longer, Err(PlanError::Erasing)), "{longer:?}");
+        let stands = tenancy::set_standing(&test.db, tenant, Standing::Active, "", now()).await.unwrap();
+        assert_eq!(stands, None, "whatever was asked before");
+        let done = erase(&test.db, &authority, tenant, (code, "me"), None, now(), &mut go_on).await;
+        assert!(done.unwrap().check().is_ok());
+    }
+}
+
 /// Erases those that are due; answers what became of each. What is kept beside the database
 /// cannot be removed of `locked`.
 async fn erase_those_due(
