@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use uuid::Uuid;
 
+use super::archive::{Reader, Writer};
 use super::rows::{Sum, act_for};
 use super::*;
 use crate::admin::log::Who;
 use crate::authority::{Authority, MasterKey};
 use crate::ctx::Cx;
 use crate::db::DbError;
-use crate::tenancy::backup::{SECRET, backup, export};
+use crate::tenancy::backup::{Manifest, SECRET, backup, export};
 use crate::tenancy::erase::{Certificate, Statement, erase};
 use crate::tenancy::restore::{look, restore};
 use crate::tenancy::{self, How, Placement, Standing};
@@ -303,6 +305,53 @@ async fn a_damaged_file_changes_nothing() {
     let done = restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await;
     assert!(matches!(done, Err(DataError::Form { .. })), "{done:?}");
     assert_eq!(tenancy::databases(&test.db).await.unwrap().len(), 1);
+}
+
+/// A copy of a backup whose rows of a table are there once more, as another tenant's, and
+/// whose manifest says so.
+fn with_rows_of_another(file: &Path, copy: &Path, table: &str, (tenant, other): (Uuid, Uuid)) {
+    let mut archive = Reader::open(file).unwrap();
+    let mut manifest: Manifest = archive.manifest().unwrap();
+    let mut writer = Writer::create(copy).unwrap();
+    for entry in manifest.tables.iter_mut().chain(&mut manifest.control) {
+        let mut rows = Vec::new();
+        let mut chunks = archive.read(&entry.path).unwrap();
+        while let Some(chunk) = chunks.next().unwrap() {
+            rows.extend_from_slice(chunk);
+        }
+        if entry.table == table {
+            let text = String::from_utf8(rows.clone()).unwrap();
+            rows.extend_from_slice(text.replace(&tenant.to_string(), &other.to_string()).as_bytes());
+        }
+        writer.begin(&entry.path).unwrap();
+        writer.write(&rows).unwrap();
+        (entry.bytes, entry.sha256) = (writer.bytes(), writer.sha256());
+    }
+    writer.finish(&manifest).unwrap();
+}
+
+/// Whoever writes a file can have it say what it likes of itself: of another tenant it
+/// brings nothing.
+#[tokio::test]
+async fn a_file_brings_no_rows_of_another_tenant() {
+    let test = TestDb::at_home().await;
+    let (tenant, other) = (furnished(&test, "AAAA").await, furnished(&test, "BBBB").await);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.twbackup");
+    backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
+    let beside = everything(&test, other).await;
+    suspend(&test, tenant).await;
+    for table in [control::TENANTS, "control.access_keys"] {
+        let copy = folder.path().join(format!("{table}.twbackup"));
+        with_rows_of_another(&file, &copy, table, (tenant, other));
+        let done = restore(&test.db, &copy, (&OWN, true), None, now(), &mut go_on).await;
+        let told = matches!(&done, Err(DataError::Form { detail, .. }) if detail.contains("another tenant"));
+        assert!(told, "{table}: {done:?}");
+        let known = tenancy::find_tenant(&test.db, "AAAA").await.unwrap().unwrap();
+        assert_eq!(known.placement, crate::db::SHARED, "{table}: it lives where it lived");
+    }
+    assert_eq!(everything(&test, other).await, beside);
+    restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await.unwrap();
 }
 
 #[tokio::test]
