@@ -413,6 +413,33 @@ pub async fn is_given(db: &Db, plan: &str) -> Result<bool, DbError> {
     Ok(plans(db).await?.iter().any(|known| known.plan == plan && known.retired_at.is_none()))
 }
 
+/// The plan of a tenant that is made with `plan`, or brought up to date with it: its own
+/// where somebody gave it one, else that, else the default one. `None` when tenants are
+/// given no such plan.
+///
+/// # Errors
+/// The database.
+pub async fn plan_to_be(db: &Db, tenant: Option<Uuid>, plan: Option<&str>) -> Result<Option<Plan>, DbError> {
+    let own = match tenant {
+        Some(tenant) => Some(stands(db, tenant).await?).filter(|stands| stands.given),
+        None => None,
+    };
+    Ok(plans(db).await?.into_iter().find(|known| match (&own, plan) {
+        (Some(own), _) => known.plan == own.plan,
+        (None, Some(plan)) => known.plan == plan && known.retired_at.is_none(),
+        (None, None) => known.is_default,
+    }))
+}
+
+/// The most plants that a plan allows, where these would be more beside those that are
+/// there. To bring up to date what is there is never too much.
+#[must_use]
+pub fn plants_beyond(plan: &Plan, there: &[String], planned: &[&str]) -> Option<i32> {
+    let new = planned.iter().filter(|code| !there.iter().any(|known| known.as_str() == **code)).count();
+    let most = plan.limits.plants.filter(|_| new > 0)?;
+    usize::try_from(most).is_ok_and(|most| there.len() + new > most).then_some(most)
+}
+
 /// Gives a plan to a tenant to whom nobody has given one; of any other it changes nothing.
 ///
 /// # Errors
