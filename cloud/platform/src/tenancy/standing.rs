@@ -64,7 +64,8 @@ impl Standing {
 /// Shuts a tenant out, or lets it in again, and says why for people. Its sessions and
 /// keys stay and are refused meanwhile; streams of its plants are closed, and the
 /// plants keep and send later what they record. Answers whether that changed anything;
-/// `None` of one that cannot be let in, because its erasure was begun. It is a part of `plans::service::suspend`, which knows of trials.
+/// `None` of one that cannot be let in, because its erasure was begun.
+/// It is a part of `plans::service::suspend`, which knows of trials.
 ///
 /// # Errors
 /// [`DbError`]; what was done by then can be done again.
