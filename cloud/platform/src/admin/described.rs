@@ -64,6 +64,7 @@ pub fn operations() -> Vec<Operation> {
             .takes::<Give>()
             .ends()
             .fails(409, "conflict.stale", stale)
+            .fails(409, "plan.erasing", "Its erasure was begun, so that a part of it may be gone.")
             .fails(422, "plan.none", "There is no such plan, or it is given to nobody any more."),
         Operation::post(
             "/admin/api/tenants/{tenant}/trial",
@@ -73,6 +74,7 @@ pub fn operations() -> Vec<Operation> {
         .uuid("tenant")
         .takes::<Extend>()
         .ends()
+        .fails(409, "plan.erasing", "Its erasure was begun, so that a part of it may be gone.")
         .fails(409, "plan.no_trial", "The tenant is on no trial."),
         Operation::post(
             "/admin/api/tenants/{tenant}/status",

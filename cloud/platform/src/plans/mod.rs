@@ -26,7 +26,9 @@ pub use api::operations;
 pub use limits::{Denied, admit, admit_events, allow};
 pub use model::{Feature, Limit, Limits, Plan, Reached, bytes, percent};
 pub(crate) use pages::{Bar, COLUMNS, bars, cells, csv_file, month_name};
-pub use service::{PlanError, Stands, is_given, plan_first, plan_where_none, set_status, stands};
+pub use service::{
+    PlanError, Stands, is_given, plan_first, plan_to_be, plan_where_none, plants_beyond, set_status, stands,
+};
 pub use trials::{GRACE, tick as trial_tick};
 pub use usage::{Calls, meter};
 pub use worker::{count_calls, run};

@@ -331,6 +331,7 @@ async fn change(
     now: DateTime<Utc>,
 ) -> Result<(), PlanError> {
     db.system_tx(async |system| {
+        let erasing = tenancy::erase::is_begun(system, aimed.tenant).await?;
         if store::metered(system, aimed.tenant).await?.is_none() {
             return Err(PlanError::NoTenant);
         }
@@ -338,7 +339,8 @@ async fn change(
         if before.version != aimed.version {
             return Err(PlanError::Stale);
         }
-        if matches!(change, Change::Status(None)) && tenancy::erase::is_begun(system, aimed.tenant).await? {
+        // Whatever would have it stay would be said of what goes on disappearing.
+        if erasing && !matches!(change, Change::Status(Some(_))) {
             return Err(PlanError::Erasing);
         }
         let after = changed(&change, &before, store::plans(system).await?, now)?;
@@ -371,7 +373,8 @@ async fn change(
 /// that was to be erased is not any more.
 ///
 /// # Errors
-/// [`PlanError::NoPlan`], [`PlanError::Stale`].
+/// [`PlanError::NoPlan`], [`PlanError::Stale`]; [`PlanError::Erasing`] when a part of it may
+/// be gone.
 pub(crate) async fn plan_give(
     db: &Db,
     who: &Who,
@@ -410,6 +413,33 @@ pub async fn is_given(db: &Db, plan: &str) -> Result<bool, DbError> {
     Ok(plans(db).await?.iter().any(|known| known.plan == plan && known.retired_at.is_none()))
 }
 
+/// The plan of a tenant that is made with `plan`, or brought up to date with it: its own
+/// where somebody gave it one, else that, else the default one. `None` when tenants are
+/// given no such plan.
+///
+/// # Errors
+/// The database.
+pub async fn plan_to_be(db: &Db, tenant: Option<Uuid>, plan: Option<&str>) -> Result<Option<Plan>, DbError> {
+    let own = match tenant {
+        Some(tenant) => Some(stands(db, tenant).await?).filter(|stands| stands.given),
+        None => None,
+    };
+    Ok(plans(db).await?.into_iter().find(|known| match (&own, plan) {
+        (Some(own), _) => known.plan == own.plan,
+        (None, Some(plan)) => known.plan == plan && known.retired_at.is_none(),
+        (None, None) => known.is_default,
+    }))
+}
+
+/// The most plants that a plan allows, where these would be more beside those that are
+/// there. To bring up to date what is there is never too much.
+#[must_use]
+pub fn plants_beyond(plan: &Plan, there: &[String], planned: &[&str]) -> Option<i32> {
+    let new = planned.iter().filter(|code| !there.iter().any(|known| known.as_str() == **code)).count();
+    let most = plan.limits.plants.filter(|_| new > 0)?;
+    usize::try_from(most).is_ok_and(|most| there.len() + new > most).then_some(most)
+}
+
 /// Gives a plan to a tenant to whom nobody has given one; of any other it changes nothing.
 ///
 /// # Errors
@@ -432,7 +462,8 @@ pub async fn plan_where_none(
 /// tenant that was to be erased is not any more.
 ///
 /// # Errors
-/// [`PlanError::NoTrial`], [`PlanError::Stale`].
+/// [`PlanError::NoTrial`], [`PlanError::Stale`]; [`PlanError::Erasing`] when a part of it may
+/// be gone.
 pub(crate) async fn trial_extend(
     db: &Db,
     who: &Who,
@@ -485,7 +516,7 @@ pub(crate) async fn suspend(
         Some(Why::Admin(reason)) => (Standing::Suspended, reason),
         None => (Standing::Active, ""),
     };
-    Ok(tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?)
+    tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?.ok_or(PlanError::Erasing)
 }
 
 /// As super-administrators do on the tenant's page: shuts a tenant out for `reason`, or

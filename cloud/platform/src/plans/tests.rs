@@ -358,6 +358,30 @@ async fn a_plan_is_changed_though_a_tenant_cannot_be_written() {
     assert_eq!(count(db, moving, plants).await, 7, "the worker's next round");
 }
 
+/// Whoever makes a tenant of a configuration is held to the plan that it will have.
+#[tokio::test]
+async fn a_tenant_is_made_with_no_more_plants_than_its_plan_allows() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("SAIF", &["KOL"]).await;
+    let to_be = async |tenant, plan| super::plan_to_be(&test.db, tenant, plan).await.unwrap();
+    assert!(to_be(None, None).await.unwrap().is_default);
+    assert!(to_be(Some(tenant), None).await.unwrap().is_default);
+    assert_eq!(to_be(None, Some("NONE")).await, None);
+    assert_eq!(to_be(Some(tenant), Some("TRIAL")).await.unwrap().plan, "TRIAL", "nobody gave it any");
+    small_plan(&test.db, tenant, at("2026-11-20T10:00:00Z")).await;
+    let small = to_be(Some(tenant), Some("TRIAL")).await.unwrap();
+    assert_eq!(small.plan, "SMALL", "it keeps its own");
+
+    let there = ["KOL".to_owned()];
+    assert_eq!(super::plants_beyond(&small, &there, &["KOL", "VSK"]), None);
+    assert_eq!(super::plants_beyond(&small, &there, &["VSK", "BLR"]), Some(2));
+    assert_eq!(super::plants_beyond(&small, &[], &["KOL", "VSK", "BLR"]), Some(2));
+    let more = ["KOL", "VSK", "BLR"].map(str::to_owned);
+    assert_eq!(super::plants_beyond(&small, &more, &["KOL", "BLR"]), None, "they are there already");
+    let limits = Limits { plants: None, ..small.limits.clone() };
+    assert_eq!(super::plants_beyond(&Plan { limits, ..small }, &[], &["KOL", "VSK", "BLR"]), None);
+}
+
 #[tokio::test]
 async fn the_default_plan_stays_and_mistakes_are_all_told() {
     let test = TestDb::new().await;

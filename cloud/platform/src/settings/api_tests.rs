@@ -162,6 +162,17 @@ async fn a_logo_is_sent_as_it_is_and_judged_by_its_bytes() {
     let got = site.get(LOGO).await;
     assert_eq!((got.tag(), got.body == picture), ("\"1\"", true));
     assert_eq!(got.headers[header::CONTENT_TYPE], "image/png");
+    // Pages show it from where browsers keep it: under the address of its tenant alone.
+    for (path, status) in [
+        ("/brand/SAIF/1/logo", StatusCode::OK),
+        ("/brand/SAIF/1/colours.css", StatusCode::OK),
+        ("/brand/OTHR/1/logo", StatusCode::NOT_FOUND),
+        ("/brand/OTHR/1/colours.css", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(site.get(path).await.status, status, "{path}");
+    }
+    let page = String::from_utf8(site.get("/settings/brand").await.body).unwrap();
+    assert_eq!(page.matches("src=\"/brand/SAIF/1/logo\"").count(), 2, "in the frame and below it: {page}");
     assert_eq!(put("image/png", "\"0\"", &picture).await.status, StatusCode::PRECONDITION_FAILED);
     let gone = site.send(site.request("DELETE", LOGO, &[("if-match", "\"1\"")], Vec::new())).await;
     assert_eq!((gone.status, &gone.json()["logo_type"]), (StatusCode::OK, &Value::Null));

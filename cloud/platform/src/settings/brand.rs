@@ -1,5 +1,7 @@
 //! The files of a tenant's look: its colours as a style sheet, and its logo. They are
-//! for the tenant's own people, and cached by them until the next change.
+//! for the tenant's own people, and cached by them until the next change: so that whoever is
+//! in two organisations, or comes after another at the same browser, sees each one's own
+//! look, the address names the tenant.
 
 use axum::Router;
 use axum::extract::State;
@@ -14,18 +16,24 @@ use crate::web::{AppState, Caller, Path, Problem};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/brand/{version}/colours.css", get(colours))
-        .route("/brand/{version}/logo", get(logo))
+        .route("/brand/{tenant}/{version}/colours.css", get(colours))
+        .route("/brand/{tenant}/{version}/logo", get(logo))
 }
 
 /// The version is there for caches: whatever it says, what stands now is answered.
 const KEEP: HeaderValue = HeaderValue::from_static("private, max-age=86400");
 
+/// What is kept under another tenant's address must never be the caller's.
+fn own(caller: &Caller, tenant: &str) -> Result<(), Problem> {
+    if caller.tenant_code == tenant { Ok(()) } else { Err(Problem::not_found()) }
+}
+
 async fn colours(
     State(state): State<AppState>,
     caller: Caller,
-    Path(_version): Path<i32>,
+    Path((tenant, _version)): Path<(String, i32)>,
 ) -> Result<Response, Problem> {
+    own(&caller, &tenant)?;
     let look = async |tx: &mut crate::db::Tx| Ok::<_, DbError>(store::settings(tx).await?);
     let settings = state.db.tx(&caller.cx, look).await?;
     let text = sheet(Colour::parse(&settings.primary_colour), Colour::parse(&settings.accent_colour));
@@ -36,8 +44,9 @@ async fn colours(
 async fn logo(
     State(state): State<AppState>,
     caller: Caller,
-    Path(_version): Path<i32>,
+    Path((tenant, _version)): Path<(String, i32)>,
 ) -> Result<Response, Problem> {
+    own(&caller, &tenant)?;
     let look = async |tx: &mut crate::db::Tx| Ok::<_, DbError>(store::logo(tx).await?);
     let (bytes, kind) = state.db.tx(&caller.cx, look).await?.ok_or_else(Problem::not_found)?;
     picture(bytes, &kind)

@@ -213,6 +213,7 @@ async fn set_general(
 #[template(path = "settings/brand.html")]
 struct BrandPage<'a> {
     texts: &'a Texts,
+    tenant_code: &'a str,
     tabs: Vec<Tab>,
     it: &'a Settings,
     /// What is wrong with the logo that was sent.
@@ -260,6 +261,7 @@ async fn show_brand(
     let fields = fields.against(&colour_fields(&caller.texts, &stands));
     let view = BrandPage {
         texts: &caller.texts,
+        tenant_code: &caller.tenant_code,
         tabs: tabs(caller, "/settings/brand"),
         it: &it,
         logo_wrong: of_logo.into_iter().map(|(_, told)| told).collect(),

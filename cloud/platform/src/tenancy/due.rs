@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::erase::{Certificate, ERASE, erase};
-use super::{DataError, Watch, store};
+use super::erase::{Certificate, ERASE};
+use super::{DataError, Watch, erase, store};
 use crate::admin::log::{self, Who};
 use crate::authority::Authority;
 use crate::db::{Db, DbError};
@@ -68,14 +68,17 @@ pub async fn erase_due(
     done: &mut (dyn FnMut(&Due, Result<Certificate, DataError>) + Send),
 ) -> Result<(), DataError> {
     for one in due(db, now).await? {
-        // To erase those before it took its time.
+        // To erase those before it took its time. Whoever is given some from here on is at
+        // another version.
+        let seen = erase::seen(db, one.tenant).await?;
         if !due(db, now).await?.iter().any(|still| still.tenant == one.tenant) {
             continue;
         }
         let erased = async {
             (order.beside)(one.tenant).await?;
             let typed = (one.code.as_str(), order.by);
-            let work = erase(db, order.authority, one.tenant, typed, order.files, now, watch);
+            let aimed = (one.tenant, seen);
+            let work = erase::erase_as_seen(db, order.authority, aimed, typed, order.files, now, watch);
             let about = json!({ "code": one.code, "by": order.by });
             log::around(db, order.who, (ERASE, one.tenant, &about), work).await
         };

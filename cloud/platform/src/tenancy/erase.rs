@@ -17,6 +17,7 @@ use super::{Standing, databases, moves, store};
 use crate::authority::{self, Authority};
 use crate::db::{Db, DbError, SHARED, SystemTx, end};
 use crate::files::{Depot, erase_tenant};
+use crate::plans::store::subscription;
 
 /// What was erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,11 +87,35 @@ pub const ERASE: &str = "tenant.erase";
 /// its code, typed again; `files` is the store of attached files.
 ///
 /// # Errors
-/// [`DataError::Refused`] when it is not suspended, being moved, or the code is another.
+/// [`DataError::Refused`] when it is not suspended, being moved, or the code is another; or
+/// when it is let in, or is given time or a plan, before its erasure is written down.
 pub async fn erase(
     db: &Db,
     authority: &Authority,
     tenant: Uuid,
+    ordered: (&str, &str),
+    files: Option<&Depot>,
+    now: DateTime<Utc>,
+    watch: &mut Watch<'_>,
+) -> Result<Certificate, DataError> {
+    let seen = seen(db, tenant).await?;
+    erase_as_seen(db, authority, (tenant, seen), ordered, files, now, watch).await
+}
+
+/// The version of what the tenant has of its plan: who is let in again, or given time or a
+/// plan, is at another one.
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn seen(db: &Db, tenant: Uuid) -> Result<i32, DbError> {
+    db.system_tx(async |system| Ok::<_, DbError>(subscription(system, tenant).await?.version)).await
+}
+
+/// As [`erase`], of a tenant that is at this version still.
+pub(super) async fn erase_as_seen(
+    db: &Db,
+    authority: &Authority,
+    (tenant, seen): (Uuid, i32),
     (typed, by): (&str, &str),
     files: Option<&Depot>,
     now: DateTime<Utc>,
@@ -116,7 +141,7 @@ pub async fn erase(
             "a move of it was cut short; run it again to end it, or take it back".to_owned(),
         ));
     }
-    let done = erased(db, authority, &known, by, files, now, watch).await;
+    let done = erased(db, authority, (&known, seen), by, files, now, watch).await;
     moves::let_go(held).await;
     done
 }
@@ -124,7 +149,7 @@ pub async fn erase(
 async fn erased(
     db: &Db,
     authority: &Authority,
-    known: &super::Tenant,
+    (known, seen): (&super::Tenant, i32),
     by: &str,
     files: Option<&Depot>,
     now: DateTime<Utc>,
@@ -136,13 +161,7 @@ async fn erased(
         None => {
             tell(watch, At::Step("counting"))?;
             let statement = counted(db, known, own.clone(), by, now).await?;
-            let id = Uuid::now_v7();
-            let text = json!(statement).to_string();
-            db.system_tx(async |system| {
-                Ok::<_, DbError>(store::erasure_insert(system, id, &known.code, &text).await?)
-            })
-            .await?;
-            (id, statement)
+            (written_down(db, known, seen, &statement).await?, statement)
         }
     };
     tell(watch, At::Step("erasing"))?;
@@ -175,6 +194,35 @@ async fn erased(
     })
 }
 
+/// Writes down that it is begun: from now on nobody lets the tenant in. To count takes its
+/// time, so it is asked here whether it is to be erased still.
+async fn written_down(
+    db: &Db,
+    known: &super::Tenant,
+    seen: i32,
+    statement: &Statement,
+) -> Result<Uuid, DataError> {
+    let (id, text) = (Uuid::now_v7(), json!(statement).to_string());
+    let still = db
+        .system_tx(async |system| {
+            let locked = store::tenant_lock(system, known.id).await?;
+            let shut_out = locked.is_some_and(|(_, status)| !Standing::of(&status).admits());
+            let still = shut_out && subscription(system, known.id).await?.version == seen;
+            if still {
+                store::erasure_insert(system, id, &known.code, &text).await?;
+            }
+            Ok::<_, DbError>(still)
+        })
+        .await?;
+    if still {
+        return Ok(id);
+    }
+    Err(DataError::Refused(format!(
+        "{} was let in again, or was given time or a plan meanwhile; nothing of it was erased",
+        known.code
+    )))
+}
+
 /// Refuses what makes no sense of a tenant of which a part may be gone.
 ///
 /// # Errors
@@ -190,13 +238,13 @@ pub(super) async fn none_begun(db: &Db, code: &str) -> Result<(), DataError> {
 }
 
 /// Whether an erasure of the tenant was begun and is not done, so that a part of it may be
-/// gone.
+/// gone. None is begun until this transaction has ended.
 ///
 /// # Errors
 /// [`DbError`].
 pub(crate) async fn is_begun(system: &mut SystemTx, tenant: Uuid) -> Result<bool, DbError> {
-    let known = store::tenant_row(system, tenant).await?;
-    Ok(store::erasure_begun(system, &known.code).await?.is_some())
+    let Some((code, _)) = store::tenant_lock(system, tenant).await? else { return Ok(false) };
+    Ok(store::erasure_begun(system, &code).await?.is_some())
 }
 
 async fn begun(db: &Db, code: &str) -> Result<Option<(Uuid, Statement)>, DataError> {

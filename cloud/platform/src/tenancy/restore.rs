@@ -1,7 +1,7 @@
 //! Putting a tenant back from a backup of it alone.
 //!
 //! 1. The file is read through: nothing is touched unless all of it is as it was
-//!    written.
+//!    written. Rows of another tenant in it are refused when they come.
 //! 2. A database of its own is made, with the schema that the backup has; everything is
 //!    put in, compared, and migrated to the schema of today.
 //! 3. One commit of the home database says that the tenant lives there. A tenant that is
@@ -282,7 +282,7 @@ async fn put_in(
     begin(there).await?;
     let own = manifest.control.iter().find(|entry| entry.table == control::TENANTS);
     let own = own.ok_or_else(|| data::archive::form(path, "it lacks the tenant's own row"))?;
-    tenant_row(there, &mut archive, own, name).await?;
+    tenant_row(there, &mut archive, own, (manifest.tenant, name)).await?;
     sqlx::query("select app.add_tenant_partitions($1)").bind(manifest.tenant).execute(&mut *there).await?;
     let tables = of_tenants(there).await?;
     for table in &tables {
@@ -292,6 +292,9 @@ async fn put_in(
         let through = door(there, &table).await?;
         let into = through.as_deref().unwrap_or(&table.name);
         load(there, &mut archive, entry, into, watch).await?;
+        if anothers(there, into, manifest.tenant).await? {
+            return Err(archive.wrong(format!("{} has rows of another tenant", entry.path)));
+        }
         if through.is_some() {
             land(there, &table, "").await?;
         }
@@ -338,8 +341,23 @@ async fn load(
     Ok(())
 }
 
-/// The rows of a file in a temporary table `arriving` without any rules.
-async fn arriving(there: &mut PgConnection, archive: &mut Reader, entry: &Filed) -> Result<(), DataError> {
+/// Whether there is a row of another tenant among those that came.
+async fn anothers(there: &mut PgConnection, into: &str, tenant: Uuid) -> Result<bool, sqlx::Error> {
+    let sql = format!("select exists (select from {into} where tenant_id is distinct from $1)");
+    sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant).fetch_one(there).await
+}
+
+/// The rows of a file in a temporary table `arriving` without any rules, but that they are
+/// the tenant's.
+async fn arriving(
+    there: &mut PgConnection,
+    archive: &mut Reader,
+    entry: &Filed,
+    tenant: Uuid,
+) -> Result<(), DataError> {
+    if !entry.columns.iter().any(|column| column == "tenant_id") {
+        return Err(archive.wrong(format!("{} does not say whose its rows are", entry.path)));
+    }
     let list: Vec<String> = entry.columns.iter().map(|column| quoted(column)).collect();
     let sql = format!(
         "drop table if exists pg_temp.arriving; \
@@ -348,7 +366,11 @@ async fn arriving(there: &mut PgConnection, archive: &mut Reader, entry: &Filed)
         entry.table
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *there).await?;
-    load(there, archive, entry, "pg_temp.arriving", &mut |_| std::ops::ControlFlow::Continue(())).await
+    load(there, archive, entry, "pg_temp.arriving", &mut |_| std::ops::ControlFlow::Continue(())).await?;
+    if anothers(there, "pg_temp.arriving", tenant).await? {
+        return Err(archive.wrong(format!("{} has rows of another tenant", entry.path)));
+    }
+    Ok(())
 }
 
 /// The tenant's own row, as of someone who lives in the database `name`.
@@ -356,9 +378,9 @@ async fn tenant_row(
     there: &mut PgConnection,
     archive: &mut Reader,
     entry: &Filed,
-    name: &str,
+    (tenant, name): (Uuid, &str),
 ) -> Result<(), DataError> {
-    arriving(there, archive, entry).await?;
+    arriving(there, archive, entry, tenant).await?;
     sqlx::query("update pg_temp.arriving set placement = $1, paused_at = null")
         .bind(name)
         .execute(&mut *there)
@@ -384,10 +406,10 @@ async fn attach(
     for table in of_control(&mut home).await? {
         let Some(entry) = manifest.control.iter().find(|entry| entry.table == table.name) else { continue };
         if table.name == control::TENANTS {
-            tenant_row(&mut home, &mut archive, entry, name).await?;
+            tenant_row(&mut home, &mut archive, entry, (manifest.tenant, name)).await?;
             continue;
         }
-        arriving(&mut home, &mut archive, entry).await?;
+        arriving(&mut home, &mut archive, entry, manifest.tenant).await?;
         let table = Table { columns: entry.columns.clone(), ..table };
         // What is there already is newer.
         land(&mut home, &table, "on conflict do nothing").await?;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::store;
+use super::{erase, store};
 use crate::audit::{self, Entry};
 use crate::authority::REVOKED_CHANNEL;
 use crate::ctx::Cx;
@@ -63,7 +63,8 @@ impl Standing {
 
 /// Shuts a tenant out, or lets it in again, and says why for people. Its sessions and
 /// keys stay and are refused meanwhile; streams of its plants are closed, and the
-/// plants keep and send later what they record. Answers whether that changed anything.
+/// plants keep and send later what they record. Answers whether that changed anything;
+/// `None` of one that cannot be let in, because its erasure was begun.
 /// It is a part of `plans::service::suspend`, which knows of trials.
 ///
 /// # Errors
@@ -74,10 +75,13 @@ pub(crate) async fn set_standing(
     standing: Standing,
     reason: &str,
     now: DateTime<Utc>,
-) -> Result<bool, DbError> {
+) -> Result<Option<bool>, DbError> {
     db.system_tx(async |system| {
+        if standing.admits() && erase::is_begun(system, tenant).await? {
+            return Ok(None);
+        }
         let Some(before) = store::status_set(system, tenant, standing.name(), reason, now).await? else {
-            return Ok(false);
+            return Ok(Some(false));
         };
         let entry = Entry {
             action: if standing.admits() { "tenant.resume" } else { "tenant.suspend" },
@@ -88,7 +92,7 @@ pub(crate) async fn set_standing(
         // The tenant's commits first: its audit may tell once too often, never too little.
         system.enter(&Cx::system(tenant), async |tx| audit::record(tx, entry.clone()).await).await?;
         system.tell(REVOKED_CHANNEL, &format!("{tenant}:")).await?;
-        Ok(true)
+        Ok(Some(true))
     })
     .await
 }

@@ -58,12 +58,17 @@ mod tests {
     #[test]
     fn a_page_loads_what_its_head_names_and_leads_where_its_links_do() {
         let page = r##"<link rel="stylesheet" href="/trace.css"><script src="/assets/a.js" defer></script>
-            <link rel="stylesheet" href="/brand/3/colours.css"><svg><use href="/assets/icons.svg#tag"></use></svg>
-            <img src="/files/1/content" alt="" loading="lazy"><img class="x" src="/brand/3/logo">
+            <link rel="stylesheet" href="/brand/SAIF/3/colours.css"><svg><use href="/assets/icons.svg#tag"></use></svg>
+            <img src="/files/1/content" alt="" loading="lazy"><img class="x" src="/brand/SAIF/3/logo">
             <a class="b" href="/items?a=1&amp;b=2#top">x</a><a href="https://elsewhere.example/">y</a><a href="#main">z</a>"##;
         let found = refers(page);
-        let loads =
-            ["/assets/a.js", "/assets/icons.svg", "/brand/3/colours.css", "/brand/3/logo", "/trace.css"];
+        let loads = [
+            "/assets/a.js",
+            "/assets/icons.svg",
+            "/brand/SAIF/3/colours.css",
+            "/brand/SAIF/3/logo",
+            "/trace.css",
+        ];
         assert_eq!(found.loads.iter().map(String::as_str).collect::<Vec<_>>(), loads);
         assert_eq!(found.leads.iter().map(String::as_str).collect::<Vec<_>>(), ["/items?a=1&b=2"]);
         assert_eq!(kind("/masters/items/row/IT-1"), kind("/masters/items/row/IT-2"));

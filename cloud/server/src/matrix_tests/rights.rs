@@ -28,8 +28,8 @@ const MOST_SAYS_NO_RIGHT: usize = 9;
 const SIGNED_IN: &[&str] = &[
     "/api",
     "/api/operations/{operation}",
-    "/brand/{version}/colours.css",
-    "/brand/{version}/logo",
+    "/brand/{tenant}/{version}/colours.css",
+    "/brand/{tenant}/{version}/logo",
     // One's own views; those of others are not found.
     "/views/{id}/delete",
 ];

@@ -80,7 +80,7 @@ async fn another_tenant_sees_and_changes_nothing_and_a_leak_would_be_told() {
         ("/api/v1/access-keys", MARK, admin),
         ("/api/v1/personal/consents/{person}/{*code}", "purpose", admin),
         ("/api/v1/numbering/numbers", MARK, admin),
-        ("/brand/{version}/colours.css", marks::COLOUR, admin),
+        ("/brand/{tenant}/{version}/colours.css", marks::COLOUR, admin),
         ("/settings/brand", marks::COLOUR, admin),
         ("/api/v1/settings/brand", marks::COLOUR, admin),
         ("/api/v1/settings/brand/logo", MARK, admin),

@@ -173,9 +173,9 @@ pub struct CreateArgs {
     /// later is one of a tenant that lived here before: it ends in no erasure.
     #[arg(long)]
     pub(super) plan: Option<String>,
-    /// Where it is to live.
-    #[arg(long, value_enum, default_value_t = Place::Shared)]
-    pub(super) placement: Place,
+    /// Where it is to live; as its plan says when left out.
+    #[arg(long, value_enum)]
+    pub(super) placement: Option<Place>,
     /// The server of its own database, as the configuration names it; that of the home
     /// database when left out.
     #[arg(long)]

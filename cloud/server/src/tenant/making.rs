@@ -6,14 +6,16 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::Utc;
 use platform::admin::log::Who;
+use platform::ctx::Cx;
 use platform::db::Db;
 use platform::i18n::{I18n, Lang, Texts};
-use platform::plans;
+use platform::plans::{self, Plan};
 use platform::tenancy::config::{self, GivenCodes, Planned};
 use platform::tenancy::{self, Change, NewTenant, Upserted};
 use platform::web::Features;
+use uuid::Uuid;
 
-use super::args::{CreateArgs, place_text};
+use super::args::{CreateArgs, Place, place_text};
 use crate::modules::{self, Shared};
 
 fn planned(args: &CreateArgs) -> anyhow::Result<Planned> {
@@ -55,9 +57,14 @@ fn planned(args: &CreateArgs) -> anyhow::Result<Planned> {
 pub(super) async fn create(db: &Db, who: &Who, args: &CreateArgs) -> anyhow::Result<()> {
     let planned = planned(args)?;
     let NewTenant { code, name, time_zone, language, currency, .. } = &planned.tenant;
-    let placement = args.placement.on(args.server.as_deref())?;
-    println!("{code}  {name}  {time_zone}  {language}  {currency}  {}", place_text(&placement));
     let there = tenancy::find_tenant(db, code).await?;
+    let plan = plans::plan_to_be(db, there.as_ref().map(|there| there.id), args.plan.as_deref()).await?;
+    let of_plan = match &plan {
+        Some(plan) if plan.placement == "own" => Place::Own,
+        _ => Place::Shared,
+    };
+    let placement = args.placement.unwrap_or(of_plan).on(args.server.as_deref())?;
+    println!("{code}  {name}  {time_zone}  {language}  {currency}  {}", place_text(&placement));
     if let Some(there) = &there {
         println!("  there already: {}, in {}, where it stays", there.name, there.placement);
     }
@@ -82,6 +89,9 @@ pub(super) async fn create(db: &Db, who: &Who, args: &CreateArgs) -> anyhow::Res
             plans::is_given(db, plan).await?,
             "nothing was made: no plan {plan} is given to tenants"
         );
+    }
+    if let Some(plan) = &plan {
+        within(db, plan, there.as_ref().map(|there| there.id), &planned).await?;
     }
     let renamed = there.filter(|there| there.name != *name);
     if let Some(there) = renamed
@@ -108,6 +118,22 @@ pub(super) async fn create(db: &Db, who: &Who, args: &CreateArgs) -> anyhow::Res
         ),
         Change::Updated => println!("was there, and was brought up to date"),
         Change::Same => println!("was there already"),
+    }
+    Ok(())
+}
+
+/// Refuses more plants than the plan allows, as super-administrators are refused them.
+async fn within(db: &Db, plan: &Plan, tenant: Option<Uuid>, planned: &Planned) -> anyhow::Result<()> {
+    let there = match tenant {
+        Some(tenant) => db.tx(&Cx::system(tenant), async |tx| tenancy::plant_codes(tx).await).await?,
+        None => Vec::new(),
+    };
+    let codes: Vec<&str> = planned.plants.iter().map(|plant| plant.code.as_str()).collect();
+    if let Some(most) = plans::plants_beyond(plan, &there, &codes) {
+        anyhow::bail!(
+            "nothing was made: the plan {} allows {most} plants, and these would be more; give another plan",
+            plan.plan
+        );
     }
     Ok(())
 }

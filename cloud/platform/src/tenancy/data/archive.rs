@@ -154,6 +154,11 @@ impl Reader {
         serde_json::from_slice(&text).map_err(|error| form(&path, format!("its manifest: {error}")))
     }
 
+    /// What it holds is not what it should be.
+    pub fn wrong(&self, detail: impl std::fmt::Display) -> DataError {
+        form(&self.path, detail)
+    }
+
     /// Writes a file of the archive to the disk.
     pub fn write_to(&mut self, name: &str, to: &Path) -> Result<(), DataError> {
         let mut file = File::create(to).map_err(|error| failed(to, error))?;

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use uuid::Uuid;
 
+use super::archive::{Reader, Writer};
 use super::rows::{Sum, act_for};
 use super::*;
 use crate::admin::log::Who;
 use crate::authority::{Authority, MasterKey};
 use crate::ctx::Cx;
 use crate::db::DbError;
-use crate::tenancy::backup::{SECRET, backup, export};
+use crate::tenancy::backup::{Manifest, SECRET, backup, export};
 use crate::tenancy::erase::{Certificate, Statement, erase};
 use crate::tenancy::restore::{look, restore};
 use crate::tenancy::{self, How, Placement, Standing};
@@ -305,6 +307,53 @@ async fn a_damaged_file_changes_nothing() {
     assert_eq!(tenancy::databases(&test.db).await.unwrap().len(), 1);
 }
 
+/// A copy of a backup whose rows of a table are there once more, as another tenant's, and
+/// whose manifest says so.
+fn with_rows_of_another(file: &Path, copy: &Path, table: &str, (tenant, other): (Uuid, Uuid)) {
+    let mut archive = Reader::open(file).unwrap();
+    let mut manifest: Manifest = archive.manifest().unwrap();
+    let mut writer = Writer::create(copy).unwrap();
+    for entry in manifest.tables.iter_mut().chain(&mut manifest.control) {
+        let mut rows = Vec::new();
+        let mut chunks = archive.read(&entry.path).unwrap();
+        while let Some(chunk) = chunks.next().unwrap() {
+            rows.extend_from_slice(chunk);
+        }
+        if entry.table == table {
+            let text = String::from_utf8(rows.clone()).unwrap();
+            rows.extend_from_slice(text.replace(&tenant.to_string(), &other.to_string()).as_bytes());
+        }
+        writer.begin(&entry.path).unwrap();
+        writer.write(&rows).unwrap();
+        (entry.bytes, entry.sha256) = (writer.bytes(), writer.sha256());
+    }
+    writer.finish(&manifest).unwrap();
+}
+
+/// Whoever writes a file can have it say what it likes of itself: of another tenant it
+/// brings nothing.
+#[tokio::test]
+async fn a_file_brings_no_rows_of_another_tenant() {
+    let test = TestDb::at_home().await;
+    let (tenant, other) = (furnished(&test, "AAAA").await, furnished(&test, "BBBB").await);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.twbackup");
+    backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
+    let beside = everything(&test, other).await;
+    suspend(&test, tenant).await;
+    for table in [control::TENANTS, "control.access_keys"] {
+        let copy = folder.path().join(format!("{table}.twbackup"));
+        with_rows_of_another(&file, &copy, table, (tenant, other));
+        let done = restore(&test.db, &copy, (&OWN, true), None, now(), &mut go_on).await;
+        let told = matches!(&done, Err(DataError::Form { detail, .. }) if detail.contains("another tenant"));
+        assert!(told, "{table}: {done:?}");
+        let known = tenancy::find_tenant(&test.db, "AAAA").await.unwrap().unwrap();
+        assert_eq!(known.placement, crate::db::SHARED, "{table}: it lives where it lived");
+    }
+    assert_eq!(everything(&test, other).await, beside);
+    restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
     let test = TestDb::at_home().await;
@@ -348,6 +397,56 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
         control(&test, tenant, "select count(*) from control.erasures where $1::uuid is not null").await,
         1
     );
+}
+
+/// To count takes its time. Whoever is let in again meanwhile, or given a plan, stays; and
+/// whose erasure is written down is given nothing more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_let_in_or_given_a_plan_while_its_rows_are_counted_stays() {
+    use crate::plans::service::{Aimed, plan_give, trial_extend};
+    use crate::plans::{PlanError, plan_where_none, set_status};
+
+    let test = TestDb::at_home().await;
+    let authority = authority(&test).await;
+    for (code, let_in) in [("AAAA", true), ("BBBB", false)] {
+        let tenant = furnished(&test, code).await;
+        suspend(&test, tenant).await;
+        let db = test.db.clone();
+        let mut meanwhile = |at: &At| {
+            if *at == At::Step("counting") {
+                let changed = async {
+                    match let_in {
+                        true => assert!(set_status(&db, &Who::system(), tenant, None, now()).await.unwrap()),
+                        false => plan_where_none(&db, &Who::system(), tenant, "TRIAL", now()).await.unwrap(),
+                    }
+                };
+                tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(changed));
+            }
+            ControlFlow::Continue(())
+        };
+        let done = erase(&test.db, &authority, tenant, (code, "me"), None, now(), &mut meanwhile).await;
+        assert!(matches!(&done, Err(DataError::Refused(why)) if why.contains("meanwhile")), "{done:?}");
+        assert_eq!(everything(&test, tenant).await["public.stock_ledger"].rows, 500);
+        let begun = "select count(*) from control.erasures where $1::uuid is not null and ended_at is null";
+        assert_eq!(control(&test, tenant, begun).await, 0);
+
+        suspend(&test, tenant).await;
+        let mut cut = |at: &At| match at {
+            At::Step("erasing") => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let stopped = erase(&test.db, &authority, tenant, (code, "me"), None, now(), &mut cut).await;
+        assert!(matches!(stopped, Err(DataError::Stopped)), "{stopped:?}");
+        let aimed = Aimed { tenant, version: 1 };
+        let given = plan_give(&test.db, &Who::system(), aimed, "TRIAL", now()).await;
+        assert!(matches!(given, Err(PlanError::Erasing)), "{given:?}");
+        let longer = trial_extend(&test.db, &Who::system(), aimed, 7, now()).await;
+        assert!(matches!(longer, Err(PlanError::Erasing)), "{longer:?}");
+        let stands = tenancy::set_standing(&test.db, tenant, Standing::Active, "", now()).await.unwrap();
+        assert_eq!(stands, None, "whatever was asked before");
+        let done = erase(&test.db, &authority, tenant, (code, "me"), None, now(), &mut go_on).await;
+        assert!(done.unwrap().check().is_ok());
+    }
 }
 
 /// Erases those that are due; answers what became of each. What is kept beside the database

@@ -25,6 +25,21 @@ pub(in crate::tenancy) async fn erasure_insert(
     Ok(())
 }
 
+/// The code and status of a tenant, which nobody else changes until the transaction has
+/// ended.
+pub(in crate::tenancy) async fn tenant_lock(
+    system: &mut SystemTx,
+    tenant: Uuid,
+) -> Result<Option<(String, String)>, Error> {
+    let row = sqlx::query!(
+        "select code, status from control.tenants where tenant_id = $1 for no key update",
+        tenant,
+    )
+    .fetch_optional(system.conn())
+    .await?;
+    Ok(row.map(|row| (row.code, row.status)))
+}
+
 /// An erasure of the tenant of this code that has not come to its end.
 pub(in crate::tenancy) async fn erasure_begun(
     system: &mut SystemTx,

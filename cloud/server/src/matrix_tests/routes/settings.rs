@@ -37,8 +37,8 @@ pub(super) const ROUTES: &[Route] = &[
     ("PUT", "/api/v1/settings/addresses", Admin, Json(r#"{"addresses":[],"version":0}"#)),
     ("GET", "/api/v1/settings/mail", Admin, Nothing),
     ("PUT", "/api/v1/settings/mail", Admin, Json(r#"{"host":"","version":0}"#)),
-    ("GET", "/brand/{version}/colours.css", Reader, Nothing),
-    ("GET", "/brand/{version}/logo", Reader, Nothing),
+    ("GET", "/brand/{tenant}/{version}/colours.css", Reader, Nothing),
+    ("GET", "/brand/{tenant}/{version}/logo", Reader, Nothing),
     ("GET", "/api/v1/plants", Admin, Nothing),
     (
         "POST",
