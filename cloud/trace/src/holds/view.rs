@@ -16,9 +16,10 @@ use super::store::{self, one};
 use super::{HoldError, Scope};
 use crate::explore::error::TraceError;
 use crate::explore::holding::HoldingError;
+use crate::explore::model::{CurrentTo, PlantBehind};
 use crate::explore::names;
 use crate::explore::outer::{self, Spot};
-use crate::explore::service::{own_code, uid_text};
+use crate::explore::service::{fresh, own_code, uid_text};
 use crate::genealogy::Genealogy;
 use crate::past;
 use crate::projection::state::{Custody, Life, Quality};
@@ -65,6 +66,10 @@ pub struct HoldPreview {
     pub deliveries: Vec<Delivery>,
     /// Whether all of them would be held, and those still to come.
     pub all_deliveries: bool,
+    /// The last batch committed before it was read.
+    pub current_to: CurrentTo,
+    /// Plants that may know more.
+    pub plants_behind: Vec<PlantBehind>,
 }
 
 /// Whether a plant has a hold.
@@ -165,6 +170,10 @@ pub struct HoldOne {
     pub acts: Vec<ActCount>,
     /// What became of it.
     pub history: Vec<HoldPast>,
+    /// The last batch committed before it was read.
+    pub current_to: CurrentTo,
+    /// Plants that may know more.
+    pub plants_behind: Vec<PlantBehind>,
 }
 
 /// A member of a hold.
@@ -280,6 +289,7 @@ pub async fn preview(
     wish: &crate::explore::holding::Wish,
 ) -> Result<HoldPreview, HoldingError> {
     db.tx(cx, async |tx| {
+        let (current_to, plants_behind) = fresh(tx, Utc::now()).await?;
         let scope: Scope = crate::explore::holding::scope_of(tx, wish).await?;
         let found = members::of_scope(tx, genealogy, &scope).await?;
         let keys: Vec<i64> = found.members.iter().map(|member| member.key).collect();
@@ -301,6 +311,8 @@ pub async fn preview(
             states: states(tx, &keys).await?,
             deliveries,
             all_deliveries,
+            current_to,
+            plants_behind,
         })
     })
     .await
@@ -344,6 +356,7 @@ async fn asked(tx: &mut Tx, scope: &serde_json::Value, lots: &[Uuid]) -> Result<
 /// [`HoldError::NotFound`], also of one that holds nothing at the caller's plants.
 pub async fn find(db: &Db, cx: &Cx, hold_id: Uuid) -> Result<HoldOne, HoldError> {
     db.tx(cx, async |tx| {
+        let (current_to, plants_behind) = fresh(tx, Utc::now()).await?;
         let row = one::one(tx, hold_id).await?.ok_or(HoldError::NotFound)?;
         let tenant = tx.tenant();
         let keys = store::members(tx, tenant, hold_id).await?;
@@ -396,6 +409,8 @@ pub async fn find(db: &Db, cx: &Cx, hold_id: Uuid) -> Result<HoldOne, HoldError>
             released_by: row.released_by,
             released_at: row.released_at,
             release_reason: row.release_reason,
+            current_to,
+            plants_behind,
         })
     })
     .await

@@ -15,7 +15,7 @@ use uid::Key;
 use super::Mistake;
 use super::order::{Births, Place};
 use super::read::{Next, Rows};
-use super::row::{Ground, judge};
+use super::row::{Ground, born, judge};
 use super::service::{BUFFER, End, ImportError, MOST_MISTAKES, ROWS, Report, Resume, Wish, of_file, rows_of};
 
 /// What the first reading has found.
@@ -116,6 +116,10 @@ fn births(wish: &Wish, ground: &Ground, watch: &mut Watch<'_>) -> Result<Option<
         match rows.next_row().map_err(of_file(&wish.file))? {
             Next::End | Next::Broken(_) => return Ok(Some(births)),
             Next::Bad(_) => {}
+            // Nothing is born by a row that is wrong.
+            Next::Row(raw) if born(&raw).is_some() && judge(&raw, ground).is_err() => {
+                births.leave_out(&raw);
+            }
             Next::Row(raw) => births.add(&raw),
         }
         read += 1;
@@ -133,6 +137,34 @@ pub(super) fn judge_all(
     stands: &Resume,
     watch: &mut Watch<'_>,
 ) -> Result<Judged, ImportError> {
+    let mut births = births(wish, ground, watch)?;
+    let mut judged = loop {
+        if let Some(judged) = judge_rows(wish, ground, births.as_mut(), watch)? {
+            break judged;
+        }
+    };
+    if judged.end == End::Stopped {
+        return Ok(judged);
+    }
+    // Quick where they stand in order already, as in most histories.
+    judged.order.sort_unstable();
+    let last = judged.order.iter().position(|place| place.line == stands.line);
+    let right = last.filter(|_| stands.through_seq > 0).map_or(0, |at| at as u64 + 1);
+    match right.cmp(&stands.through_seq) {
+        Ordering::Less => Err(ImportError::Parted),
+        Ordering::Equal => Ok(judged),
+        Ordering::Greater => Err(ImportError::LeftOut(right - stands.through_seq)),
+    }
+}
+
+/// Judges every row by these births, none where it was told to stop before they were known.
+/// `None` where one of them turned out to be wrong itself: rows before it are judged again then.
+fn judge_rows(
+    wish: &Wish,
+    ground: &Ground,
+    births: Option<&mut Births>,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Judged>, ImportError> {
     let mut errors = Errors::new(&wish.file)?;
     let mut judged = Judged {
         end: End::Done,
@@ -145,10 +177,11 @@ pub(super) fn judge_all(
         highest: BTreeMap::new(),
         order: Vec::new(),
     };
-    let Some(births) = births(wish, ground, watch)? else {
+    let Some(births) = births else {
         judged.end = End::Stopped;
-        return Ok(judged);
+        return Ok(Some(judged));
     };
+    let mut fell = false;
     // Each name that the masters lack is told once, where it comes first.
     let mut hinted: BTreeSet<String> = BTreeSet::new();
     let mut rows = rows_of(wish, BUFFER)?;
@@ -178,7 +211,10 @@ pub(super) fn judge_all(
                         judged.order.push(Place { at_us: event.occurred_at_us, line: raw.line, offset });
                         Vec::new()
                     }
-                    Err(wrong) => wrong,
+                    Err(wrong) => {
+                        fell |= births.leave_out(&raw);
+                        wrong
+                    }
                 }
             }
         };
@@ -197,16 +233,5 @@ pub(super) fn judge_all(
         }
     }
     judged.errors = errors.close()?;
-    if judged.end == End::Stopped {
-        return Ok(judged);
-    }
-    // Quick where they stand in order already, as in most histories.
-    judged.order.sort_unstable();
-    let last = judged.order.iter().position(|place| place.line == stands.line);
-    let right = last.filter(|_| stands.through_seq > 0).map_or(0, |at| at as u64 + 1);
-    match right.cmp(&stands.through_seq) {
-        Ordering::Less => Err(ImportError::Parted),
-        Ordering::Equal => Ok(judged),
-        Ordering::Greater => Err(ImportError::LeftOut(right - stands.through_seq)),
-    }
+    Ok((judged.end == End::Stopped || !fell).then_some(judged))
 }

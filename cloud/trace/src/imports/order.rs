@@ -11,7 +11,7 @@ use uid::{Key, TenantCode, Uid};
 
 use super::Mistake;
 use super::read::Raw;
-use super::row::birth;
+use super::row::{birth, born};
 
 /// Where a row stands, in the order in which rows count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +38,15 @@ pub struct Births {
     tenant: TenantCode,
     of: HashMap<i64, Birth>,
     units: Vec<String>,
+    /// Labels whose birth is wrong, and its line.
+    wrong: HashMap<i64, u64>,
 }
 
 impl Births {
     /// None yet.
     #[must_use]
     pub fn new(tenant: TenantCode) -> Self {
-        Self { tenant, of: HashMap::new(), units: Vec::new() }
+        Self { tenant, of: HashMap::new(), units: Vec::new(), wrong: HashMap::new() }
     }
 
     /// Notes what a row says to be born.
@@ -55,6 +57,20 @@ impl Births {
             let unit = self.unit(raw.get("unit"));
             self.of.insert(key, Birth { at_us, line: raw.line, unit });
         }
+    }
+
+    /// Notes that a row is wrong, so that nothing is born by it; whether others were judged as if
+    /// something were.
+    pub fn leave_out(&mut self, raw: &Raw) -> bool {
+        let Some(key) = born(raw) else { return false };
+        let counted = self.of.get(&key).is_some_and(|known| known.line == raw.line);
+        if counted {
+            self.of.remove(&key);
+        }
+        if !self.of.contains_key(&key) {
+            self.wrong.entry(key).or_insert(raw.line);
+        }
+        counted
     }
 
     /// The number of a unit of measure; a file has few.
@@ -73,7 +89,6 @@ impl Births {
         let mut wrong =
             |column: &str, problem: String| mistakes.push(Mistake::new(raw.line, column, problem));
         for (nth, subject) in event.subjects.iter().enumerate() {
-            let Some(born) = self.of.get(&subject.key) else { continue };
             let column = match (nth, subject.role()) {
                 (0, _) => "uid",
                 (_, Role::Parent) => "parent",
@@ -82,6 +97,14 @@ impl Births {
             let uid = || match Key::new(subject.key) {
                 Ok(key) => Uid::from_key(self.tenant, key).to_string(),
                 Err(_) => subject.key.to_string(),
+            };
+            let Some(born) = self.of.get(&subject.key) else {
+                // What may stand before a birth may stand without one.
+                let free = nth == 0 && goes_before(event.stage());
+                if let Some(line) = self.wrong.get(&subject.key).filter(|line| **line != raw.line && !free) {
+                    wrong(column, format!("the birth of {} on line {line} is wrong", uid()));
+                }
+                continue;
             };
             let line = born.line;
             if subject.mint {
@@ -141,14 +164,18 @@ mod tests {
         raw
     }
 
-    fn wrong(rows: &[Raw]) -> Vec<(u64, String)> {
-        let ground = Ground {
+    fn ground() -> Ground {
+        Ground {
             tenant: "SAIF".parse().unwrap(),
             plants: ["KOL".to_owned()].into(),
             leased: std::collections::BTreeMap::new(),
             masters: Masters::default(),
             now: "2025-06-01T00:00:00Z".parse().unwrap(),
-        };
+        }
+    }
+
+    fn wrong(rows: &[Raw]) -> Vec<(u64, String)> {
+        let ground = ground();
         let mut births = Births::new(ground.tenant);
         rows.iter().for_each(|row| births.add(row));
         let judged = rows.iter().flat_map(|row| births.judge(row, &judge(row, &ground).unwrap()));
@@ -186,6 +213,32 @@ mod tests {
         let mut made = made;
         made.cells[COLUMNS.iter().position(|name| *name == "inputs").unwrap()] = format!("{one}=1 stone");
         assert_eq!(wrong(&[born(2, early), made]), [(4, "inputs".to_owned())]);
+    }
+
+    #[test]
+    fn what_follows_from_a_wrong_birth_is_wrong_too() {
+        let (one, two) = (uid(1), uid(2));
+        let at = ("occurred_at", "2025-01-15T10:30:00Z");
+        let born = |line| raw(line, &[("uid", &one), ("stage", "GRN"), at, ("item", "S")]);
+        let told = |births: &Births, row: &Raw| -> Vec<String> {
+            let wrong = births.judge(row, &judge(row, &ground()).unwrap());
+            wrong.into_iter().map(|mistake| mistake.column).collect()
+        };
+        let mut births = Births::new("SAIF".parse().unwrap());
+        births.add(&born(2));
+        assert!(births.leave_out(&born(2)), "others were judged by it");
+        assert!(!births.leave_out(&born(2)), "nothing is born by it any more");
+        let stored = raw(3, &[("uid", &one), ("stage", "STORAGE"), at]);
+        let printed = raw(4, &[("uid", &one), ("stage", "LABEL"), at]);
+        let made =
+            [("uid", two.as_str()), ("stage", "TRANSFORMATION"), at, ("item", "P"), ("inputs", one.as_str())];
+        assert_eq!(told(&births, &stored), ["uid"]);
+        assert_eq!(told(&births, &printed), [""; 0]);
+        assert_eq!(told(&births, &raw(5, &made)), ["inputs"]);
+        // Born by another row that is right.
+        births.add(&born(6));
+        assert!(!births.leave_out(&born(2)));
+        assert_eq!(told(&births, &raw(7, &made)), [""; 0]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::Mistake;
@@ -383,7 +384,9 @@ fn column(name: &str) -> Result<usize, String> {
 }
 
 fn object(bytes: &[u8], line: u64) -> Result<Raw, Vec<Mistake>> {
+    // By itself first: with its numbers in quotes it could be JSON where it is none.
     let value: Value = serde_json::from_slice(bytes)
+        .and_then(|IgnoredAny| serde_json::from_slice(&numbers_quoted(bytes)))
         .map_err(|error| vec![Mistake::new(line, "", format!("is no JSON: {error}"))])?;
     let Value::Object(fields) = value else {
         return Err(vec![Mistake::new(line, "", "is no JSON object such as {\"uid\": …}")]);
@@ -402,6 +405,35 @@ fn object(bytes: &[u8], line: u64) -> Result<Raw, Vec<Mistake>> {
         }
     }
     if mistakes.is_empty() { Ok(Raw { line, cells }) } else { Err(mistakes) }
+}
+
+/// JSON with every number in quotes: so it is read as it is written, with all its digits.
+fn numbers_quoted(json: &[u8]) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(json.len() + 16);
+    let mut bytes = json.iter().copied().peekable();
+    let mut within = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if within => {
+                quoted.push(byte);
+                quoted.extend(bytes.next());
+            }
+            b'-' | b'0'..=b'9' if !within => {
+                quoted.extend([b'"', byte]);
+                while let Some(more) =
+                    bytes.next_if(|next| matches!(next, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E'))
+                {
+                    quoted.push(more);
+                }
+                quoted.push(b'"');
+            }
+            byte => {
+                within ^= byte == b'"';
+                quoted.push(byte);
+            }
+        }
+    }
+    quoted
 }
 
 /// A JSON value as the cell that says the same.
@@ -493,6 +525,21 @@ mod tests {
         let Next::Row(raw) = &rows[0] else { panic!("{rows:?}") };
         assert_eq!((raw.line, raw.get("uid"), raw.get("reason")), (2, "a,\"b\"\nc", "5\" pipe"));
         assert!(matches!(&rows[1], Next::Row(raw) if raw.line == 4 && raw.get("uid") == "d"));
+    }
+
+    #[test]
+    fn numbers_are_read_as_they_are_written() {
+        let json = r#"{"quantity": 123456789012.345678, "serial":22345678901234567890,"accepted":-1.50,
+            "reason": "a \"1\\", "inputs": [{"uid": "A1", "quantity": 0.10}]}"#
+            .replace('\n', "");
+        let rows = all(Form::JsonLines, &json);
+        let Next::Row(raw) = &rows[0] else { panic!("{rows:?}") };
+        let said = ["quantity", "serial", "accepted", "reason", "inputs"].map(|column| raw.get(column));
+        assert_eq!(said, ["123456789012.345678", "22345678901234567890", "-1.50", "a \"1\\", "A1=0.10"]);
+        // What is no JSON does not become any.
+        for json in ["{\"quantity\": 1.2.3}", "{1: 2}", "{\"quantity\": 01}"] {
+            assert_eq!(mistakes(&all(Form::JsonLines, json)[0]), [(1, "")], "{json}");
+        }
     }
 
     #[test]

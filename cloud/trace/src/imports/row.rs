@@ -92,15 +92,20 @@ pub fn judge(raw: &Raw, ground: &Ground) -> Result<Event, Vec<Mistake>> {
     if judge.mistakes.is_empty() { Ok(event) } else { Err(judge.mistakes) }
 }
 
-/// The label that a row says is born by it, and when; `None` also where the row cannot tell.
+/// The label that a row says is born by it; `None` also where the row cannot tell.
 #[must_use]
-pub fn birth(raw: &Raw) -> Option<(i64, i64)> {
+pub fn born(raw: &Raw) -> Option<i64> {
     let new = match raw.get("new").to_lowercase().as_str() {
         "" => mints(Stage::from_str_name(&raw.get("stage").to_uppercase())?),
         said => YES.contains(&said),
     };
-    let key = raw.get("uid").parse::<Uid>().ok().filter(|_| new)?.key().get();
-    Some((key, moment(raw.get("occurred_at"))?.timestamp_micros()))
+    raw.get("uid").parse::<Uid>().ok().filter(|_| new).map(|uid| uid.key().get())
+}
+
+/// The label that a row says is born by it, and when; `None` also where the row cannot tell.
+#[must_use]
+pub fn birth(raw: &Raw) -> Option<(i64, i64)> {
+    Some((born(raw)?, moment(raw.get("occurred_at"))?.timestamp_micros()))
 }
 
 /// Whether a label is born by a row of this stage that does not say.

@@ -339,6 +339,44 @@ async fn all_that_is_wrong_is_listed_and_nothing_is_imported() {
 }
 
 #[tokio::test]
+async fn what_is_left_out_gives_birth_to_nothing() {
+    let lab = Lab::new().await;
+    let (again, never, made, sent) =
+        (uid("KOL", "RM", 1), uid("KOL", "RM", 2), uid("KOL", "SF", 1), uid("KOL", "FG", 1));
+    let day = |day: u32| format!("2024-01-{day:02}T10:30:00+05:30");
+    // What is sent is made of what is made of a label whose birth names no item, and stands before it.
+    let text = format!(
+        "uid,stage,occurred_at,item,inputs\n\
+         {sent},DISPATCH,{},,\n\
+         {sent},TRANSFORMATION,{},PUMP,{made}\n\
+         {made},TRANSFORMATION,{},GEAR,{never}\n\
+         {again},GRN,{},,\n\
+         {again},GRN,{},STEEL,\n\
+         {again},STORAGE,{},,\n\
+         {never},GRN,{},,\n\
+         {never},STORAGE,{},,\n",
+        day(9),
+        day(8),
+        day(7),
+        day(1),
+        day(1),
+        day(2),
+        day(1),
+        day(2)
+    );
+    let wish = Wish { skip_bad: true, ..lab.wish("h.csv", &text) };
+    let report = lab.run(&wish).await;
+    let told: Vec<(u64, &str)> =
+        report.mistakes.iter().map(|mistake| (mistake.line, mistake.column.as_str())).collect();
+    let wrong = [(2, "uid"), (3, "inputs"), (4, "inputs"), (5, "item"), (8, "item"), (9, "uid")];
+    assert_eq!(told, wrong);
+    assert!(report.mistakes[0].problem.contains("on line 3"), "{}", report.mistakes[0]);
+    assert_eq!((report.end, report.bad, report.imported), (End::Done, 6, 2));
+    lab.site.project().await;
+    assert_eq!(lab.site.ask("select kind from exceptions").await, "");
+}
+
+#[tokio::test]
 async fn numbers_of_agents_are_left_alone() {
     let lab = Lab::new().await;
     lab.site
@@ -350,7 +388,8 @@ async fn numbers_of_agents_are_left_alone() {
         .await;
     let wish = lab.wish("h.csv", &history(1));
     let report = lab.run(&wish).await;
-    assert_eq!((report.end, report.bad), (End::Refused, 1));
+    // What is made of a label that is not born is wrong with it.
+    assert_eq!((report.end, report.bad), (End::Refused, 2));
     assert!(report.mistakes[0].problem.contains("raise-epoch"), "{}", report.mistakes[0]);
     lab.site.sql("update uid_leases set burnt_at = now()").await;
     assert_eq!(lab.run(&wish).await.end, End::Done);
@@ -370,12 +409,12 @@ async fn what_was_left_out_and_is_right_now_is_not_passed_over_in_silence() {
         .await;
     let wish = Wish { skip_bad: true, ..lab.wish("h.csv", &history(3)) };
     let report = lab.run(&wish).await;
-    assert_eq!((report.end, report.bad, report.imported), (End::Done, 1, 5));
-    assert_eq!((lab.run(&wish).await.before, lab.chained().await), (5, 5));
+    assert_eq!((report.end, report.bad, report.imported), (End::Done, 2, 4));
+    assert_eq!((lab.run(&wish).await.before, lab.chained().await), (4, 4));
     lab.site.sql("update uid_leases set burnt_at = now()").await;
     let again = run(&lab.ingest, &wish, now(), &mut |_: &At| ControlFlow::Continue(())).await;
-    assert!(matches!(again, Err(ImportError::LeftOut(1))), "{again:?}");
-    assert_eq!(lab.chained().await, 5);
+    assert!(matches!(again, Err(ImportError::LeftOut(2))), "{again:?}");
+    assert_eq!(lab.chained().await, 4);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use platform::web::{AppState, Caller, Path, Problem, Shell, form, kept, query};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::say;
+use super::say::{self, Zones};
 use super::words::{Codes, Words};
 use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
@@ -237,6 +237,7 @@ fn list<'a>(caller: &'a Caller, status: &str, page: &HoldPage, words: &Words) ->
 #[template(path = "holds/look.html")]
 struct Look<'a> {
     texts: &'a Texts,
+    zones: Zones,
     typed: &'a Typed,
     found: HoldPreview,
     /// Where the deliveries of its lot are.
@@ -346,7 +347,10 @@ pub(super) async fn look(
             let shell = Shell::new(&state, &caller, caller.t("trace-holds-place"), "/holds")
                 .under("/holds", caller.t("trace-holds-title"));
             let delivered = say::delivered(&caller.texts, &found.deliveries);
-            shell.page(&headers, &Look { texts: &caller.texts, typed: &typed, found, delivered })
+            let cx = caller.at(&HOLD_PLACE);
+            let zones = state.db.tx(&cx, async |tx| Ok::<_, TraceError>(Zones::read(tx, caller.zone).await?));
+            let zones = zones.await?;
+            shell.page(&headers, &Look { texts: &caller.texts, zones, typed: &typed, found, delivered })
         }
         Err(error) => wrong(&state, &caller, &headers, &typed, error).await,
     }

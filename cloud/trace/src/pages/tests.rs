@@ -274,15 +274,20 @@ async fn a_hold_is_placed_seen_and_released() {
     let (status, page) = web.get(&format!("/holds/look?uid={EXAMPLE}&reason=crack&descendants=1")).await;
     assert_eq!(status, StatusCode::OK, "{page}");
     assert!(page.contains("3 units") && page.contains("action=\"/holds\""), "{page}");
+    // To which moment that is known, and which plants may know more.
+    let fresh = |page: &str| page.contains("tr-fresh") && page.contains("Current to batch");
+    assert!(fresh(&page), "{page}");
     let (status, page) = web.get(&format!("/holds/look?uid={EXAMPLE}")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "no reason: {page}");
     let (status, page) = web.get(&format!("/holds/{id}")).await;
     assert_eq!(status, StatusCode::OK, "{page}");
     assert!(page.contains(EXAMPLE) && page.contains("Before the plant had the hold"), "{page}");
+    assert!(fresh(&page), "{page}");
     // Whoever reads it at night sees that it is held, and what was asked for.
     assert!(page.contains("Held") && !page.contains("Free to use"), "{page}");
     assert!(page.contains("With everything made of it"), "{page}");
     let one = web.json(&format!("/api/v1/holds/{id}")).await;
+    assert!(one["current_to"]["batch_id"].is_string() && one["plants_behind"].is_array(), "{one}");
     let asked = &one["asked"];
     assert_eq!((asked["what"].as_str(), asked["uid"].as_str()), (Some("label"), Some(EXAMPLE)));
     assert_eq!(asked["descendants"], true);

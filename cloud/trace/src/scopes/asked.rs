@@ -32,6 +32,9 @@ impl Patience {
     pub const CODES: Self = Self { each: Duration::from_secs(1), all: Duration::from_secs(4) };
     /// Of somebody who saves, before a job goes on with it.
     pub const SAVING: Self = Self { each: Duration::from_secs(2), all: Duration::from_secs(2) };
+    /// Of somebody who compares: as long as a job for a statement, as a job may have saved it, and
+    /// in all as long as a request may take.
+    pub const COMPARING: Self = Self { each: Self::JOB.each, all: Duration::from_secs(100) };
     /// Of a job, for which nobody waits.
     pub const JOB: Self = Self { each: Duration::from_secs(60), all: Duration::from_secs(600) };
 }

@@ -184,3 +184,10 @@ async fn what_takes_too_long_is_told_so() {
         .await;
     assert!(matches!(told, Err(ScopeError::TooSlow)), "{told:?}");
 }
+
+#[test]
+fn comparing_waits_for_a_statement_as_the_job_that_saved_and_ends_within_a_request() {
+    let (comparing, job) = (super::asked::Patience::COMPARING, super::asked::Patience::JOB);
+    assert_eq!(comparing.each, job.each);
+    assert!(comparing.all < std::time::Duration::from_secs(120), "{comparing:?}");
+}

@@ -334,7 +334,7 @@ pub async fn compare(
     let criteria = whole(tx, id).await?.criteria.ok_or(ScopeError::Others)?;
     let node = Node::kept(&criteria).map_err(ScopeError::Criteria)?;
     let current_to = label::current_to(tx).await?;
-    let asked = Asked::new(tx, genealogy, caller.zone).await?;
+    let asked = Asked::patient(tx, genealogy, caller.zone, Patience::COMPARING).await?;
     let (node, hints) = spelt(tx, &asked, &node).await?;
     let found = evaluate(tx, &asked, &node).await?;
     let tenant = tx.tenant();
