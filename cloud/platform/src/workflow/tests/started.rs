@@ -150,6 +150,19 @@ async fn what_cannot_start_is_told_and_leaves_nothing() {
     assert_eq!(office.count("workflow_triggers where last_error <> ''").await, 1);
 }
 
+/// Who manages the workflows of another plant is not told of this one's.
+#[tokio::test]
+async fn what_a_plant_cannot_start_is_told_at_that_plant() {
+    let office = Office::new().await;
+    office.publish(SOURCE, Some("KOL")).await;
+    office.ask("update roles set deleted_at = now() where role = 'BUYER' returning role").await;
+    let event =
+        Event { name: "inventory.stock.low".into(), fields: json!({ "quantity": 1 }), document: None };
+    office.as_system(async |tx| hear(tx, &office.subjects, &event, office.now).await).await;
+    let plants = "select (body->'plants')::text from outbox where kind = 'workflow.not_started'";
+    assert_eq!(office.ask(plants).await, [r#"["KOL"]"#]);
+}
+
 /// A module whose document is done by being approved, and which refuses one comment.
 struct Picky;
 
