@@ -154,7 +154,8 @@ impl Courier {
         .await
     }
 
-    /// Tells who looks after deliveries that a message was given up.
+    /// Tells who looks after deliveries that a message was given up: of those to one
+    /// receiver, once a day, and never that receiver itself.
     async fn gave_up(
         &self,
         tx: &mut Tx,
@@ -166,9 +167,12 @@ impl Courier {
             Then::Unreachable(unreachable) => drop(address::mark(tx, unreachable, now).await?),
             Then::Bound(bound) => sms::tell_bound(tx, bound, now).await?,
             Then::Tell if claimed.kind == DELIVERY_DEAD.code => {}
+            Then::Tell if !outbox::first_given_up(tx, claimed, now).await? => {}
             Then::Tell => {
-                let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
-                    .with("error", unsent.failure.text());
+                let mut notice =
+                    Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
+                        .with("error", unsent.failure.text());
+                notice.without = claimed.target.filter(|_| claimed.channel == Channel::Webhook);
                 super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
             }
         }

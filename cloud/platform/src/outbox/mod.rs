@@ -42,6 +42,8 @@ pub const KEEP_DEAD: TimeDelta = TimeDelta::days(90);
 pub const REPLAYS: i64 = 1000;
 /// How long a message that waits tells of how others of its kind fare.
 const LATELY: TimeDelta = TimeDelta::days(7);
+/// How long people who were told that nothing reaches a receiver are not told again.
+const TOLD_AGAIN: TimeDelta = TimeDelta::days(1);
 /// Longest error that is kept, in characters.
 const LONGEST_ERROR: usize = 500;
 
@@ -283,6 +285,17 @@ pub async fn settle(
 /// An error as it is kept.
 fn kept(error: &str) -> String {
     error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect()
+}
+
+/// Whether nothing else to the receiver of this message, which was given up in this
+/// transaction, was given up in the day before: people are told of the first one. What is
+/// for nobody by name is always the first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn first_given_up(tx: &mut Tx, message: &Claimed, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let Some(target) = message.target else { return Ok(true) };
+    Ok(!store::gave_up_before(tx, message, target, now - TOLD_AGAIN).await?)
 }
 
 /// Notes what the other side calls a message that it took.

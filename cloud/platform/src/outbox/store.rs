@@ -225,6 +225,31 @@ pub(super) async fn bounced(
     Ok(())
 }
 
+/// Whether another message by this way to the same receiver was given up since then. Of
+/// two that are given up at once, one waits here for the other's end.
+pub(super) async fn gave_up_before(
+    tx: &mut Tx,
+    message: &Claimed,
+    target: Uuid,
+    since: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let name = format!("given up {tenant} {target}");
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", name).execute(tx.conn()).await?;
+    sqlx::query_scalar!(
+        r#"select exists (select from outbox
+                          where tenant_id = $1 and target = $2 and channel = $3 and state = 'dead'
+                            and ended_at > $4 and message_id <> $5) as "before!""#,
+        tenant,
+        target,
+        message.channel.name(),
+        since,
+        message.id,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
 /// Ends it; `false` when the claim had run out. A secret stays with the dead
 /// alone, which may be sent again.
 pub(super) async fn end(
