@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Courier, KEEP_NOTICES, digest, sms, store};
+use super::{Courier, KEEP_NOTICES, courier, digest, sms, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::idempotency;
@@ -52,6 +52,8 @@ pub async fn turn(db: &Db, courier: &Courier, tenant: Uuid, now: DateTime<Utc>) 
     let until = tokio::time::Instant::now() + courier.within;
     let claim = async |tx: &mut Tx| {
         digest::write_due(tx, now).await?;
+        let worn = outbox::bury_worn(tx, now).await?;
+        courier::tell_worn(tx, &worn, now).await?;
         outbox::claim(tx, BATCH, now).await
     };
     let claimed = db.tx(&cx, claim).await?;

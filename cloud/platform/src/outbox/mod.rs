@@ -201,14 +201,23 @@ impl Claimed {
 
 /// Claims messages that are due, the one that has waited longest first, at most
 /// `limit`; those of other workers are passed over. An attempt is counted before
-/// it is made, so that a message that ends its worker each time is dead one day.
+/// it is made, so that a message that ends its worker each time is dead one day: see
+/// [`bury_worn`].
 ///
 /// # Errors
 /// Those of the database.
 pub async fn claim(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Vec<Claimed>, DbError> {
     store::void_expired(tx, now).await?;
-    store::bury_worn(tx, LAST_ATTEMPT, now).await?;
     Ok(store::claim(tx, Uuid::now_v7(), limit, now + CLAIM, now).await?)
+}
+
+/// Gives up what was claimed for the last time and never settled, to be called before
+/// [`claim`]; answers what each told of, and why it was not sent.
+///
+/// # Errors
+/// Those of the database.
+pub async fn bury_worn(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<(String, String)>, DbError> {
+    Ok(store::bury_worn(tx, LAST_ATTEMPT, now).await?)
 }
 
 /// Why a message was not sent.
@@ -353,7 +362,7 @@ pub struct Filter {
 }
 
 /// Messages to people and other systems for people to see, newest first, before
-/// `before`.
+/// `before`; what stays inside, where it was given up.
 ///
 /// # Errors
 /// Those of the database.

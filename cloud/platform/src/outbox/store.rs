@@ -83,20 +83,26 @@ pub(super) async fn void_expired(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), 
     Ok(())
 }
 
-/// Gives up what was claimed for the last time and never settled.
-pub(super) async fn bury_worn(tx: &mut Tx, last: i32, now: DateTime<Utc>) -> Result<(), Error> {
+/// Gives up what was claimed for the last time and never settled; answers what each told
+/// of, and why it was not sent.
+pub(super) async fn bury_worn(
+    tx: &mut Tx,
+    last: i32,
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
-    sqlx::query!(
+    let rows = sqlx::query!(
         "update outbox set state = 'dead', ended_at = $3, claim = null, version = version + 1,
                            last_error = case when last_error = '' then 'no attempt came to an end' else last_error end
-         where tenant_id = $1 and state = 'waiting' and due_at <= $3 and attempts >= $2",
+         where tenant_id = $1 and state = 'waiting' and due_at <= $3 and attempts >= $2
+         returning kind, last_error",
         tenant,
         last,
         now,
     )
-    .execute(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(())
+    Ok(rows.into_iter().map(|row| (row.kind, row.last_error)).collect())
 }
 
 pub(super) async fn claim(
@@ -304,7 +310,7 @@ pub(super) async fn forget(
 pub struct Listed {
     /// Its id.
     pub id: Uuid,
-    /// `notice`, `mail`, `webhook`, `sms`.
+    /// `mail`, `webhook`, `sms`; `notice` and `event` where it was given up.
     pub channel: String,
     /// What it tells of.
     pub kind: String,
@@ -387,7 +393,8 @@ pub(super) async fn list(
                   case when state = 'dead' and sealed is null and kind in ('people.invite', 'people.reset')
                        then target end as "wants_link?"
            from outbox o
-           where tenant_id = $1 and channel not in ('notice', 'event') and ($2::text is null or state = $2)
+           where tenant_id = $1 and (state = 'dead' or channel not in ('notice', 'event'))
+             and ($2::text is null or state = $2)
              and ($3::uuid is null or message_id < $3)
              and ($6::text is null or channel = $6) and ($7::text is null or kind = $7)
              and ($8::uuid is null or target = $8)
@@ -418,8 +425,7 @@ pub(super) async fn replay_all(
                            version = version + 1
          where tenant_id = $1 and state = 'dead' and message_id in (
              select message_id from outbox
-             where tenant_id = $1 and state = 'dead' and channel not in ('notice', 'event')
-               and (expires_at is null or expires_at > $2)
+             where tenant_id = $1 and state = 'dead' and (expires_at is null or expires_at > $2)
                and (sealed is not null or not needs_secret)
                and ($4::text is null or channel = $4) and ($5::text is null or kind = $5)
                and ($6::uuid is null or target = $6)
