@@ -75,15 +75,16 @@ impl Channel {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Notice, Self::Mail, Self::Webhook, Self::Event, Self::Sms];
+
     /// Those that leave the product.
     pub const OUTSIDE: [Self; 3] = [Self::Mail, Self::Sms, Self::Webhook];
 
     /// The channel of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Notice, Self::Mail, Self::Webhook, Self::Event, Self::Sms]
-            .into_iter()
-            .find(|channel| channel.name() == name)
+        Self::ALL.into_iter().find(|channel| channel.name() == name)
     }
 }
 
@@ -199,16 +200,22 @@ impl Claimed {
     }
 }
 
-/// Claims messages that are due, the one that has waited longest first, at most
-/// `limit`; those of other workers are passed over. An attempt is counted before
-/// it is made, so that a message that ends its worker each time is dead one day: see
-/// [`bury_worn`].
+/// Claims messages that are due and go by one of these channels, the one that has waited
+/// longest first, at most `limit`; those of other workers are passed over. An attempt is
+/// counted before it is made, so that a message that ends its worker each time is dead one
+/// day: see [`bury_worn`].
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Vec<Claimed>, DbError> {
+pub async fn claim(
+    tx: &mut Tx,
+    channels: &[Channel],
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, DbError> {
     store::void_expired(tx, now).await?;
-    Ok(store::claim(tx, Uuid::now_v7(), limit, now + CLAIM, now).await?)
+    let channels: Vec<String> = channels.iter().map(|channel| channel.name().to_owned()).collect();
+    Ok(store::claim(tx, Uuid::now_v7(), (&channels, limit), now + CLAIM, now).await?)
 }
 
 /// Gives up what was claimed for the last time and never settled, to be called before

@@ -31,7 +31,7 @@ impl Box {
     async fn claim_at(&self, limit: i64, now: DateTime<Utc>) -> Vec<Claimed> {
         let claimed = self.test.db.tx(&self.cx, async |tx| {
             bury_worn(tx, now).await?;
-            claim(tx, limit, now).await
+            claim(tx, &Channel::ALL, limit, now).await
         });
         claimed.await.unwrap()
     }

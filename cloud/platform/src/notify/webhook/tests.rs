@@ -259,6 +259,28 @@ async fn slack_gets_its_own_form_and_a_stopped_webhook_nothing() {
     assert_eq!(receiver.calls().len(), 3);
 }
 
+/// However many requests wait for a receiver, mail has turns of its own.
+#[tokio::test]
+async fn people_do_not_wait_for_webhooks() {
+    let (post, receiver) = (Post::new().await, Receiver::start().await);
+    create(&post, &new(&receiver.url, Form::Json, &["test.shown"])).await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    for _ in 0..worker::BATCH {
+        post.tell(&SHOWN, To::Person(one)).await;
+    }
+    post.turn_at(post.now).await;
+    let [people, systems] = worker::APART;
+    let turn = async |channels: &'static [outbox::Channel]| {
+        worker::turn_of(&post.test.db, &post.courier, post.tenant, channels, post.now).await.unwrap().claimed
+    };
+    post.tell(&MAILED, To::Person(one)).await;
+    assert_eq!((turn(people).await, turn(people).await), (1, 1), "the notice, and its mail");
+    assert_eq!(post.server.got().len(), 1);
+    assert!(receiver.calls().is_empty());
+    assert_eq!(turn(systems).await, worker::BATCH as usize);
+    assert_eq!(receiver.calls().len(), worker::BATCH as usize);
+}
+
 #[tokio::test]
 async fn of_a_webhook_that_is_gone_people_are_told_once_a_day_and_it_is_not() {
     let (post, gone, other) = (Post::new().await, Receiver::start().await, Receiver::start().await);
