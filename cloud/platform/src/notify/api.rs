@@ -349,7 +349,7 @@ struct Deliveries {
 #[derive(Debug, Serialize, ToSchema)]
 struct Delivery {
     id: Uuid,
-    /// mail, sms, webhook.
+    /// mail, sms, webhook; notice and event where they were given up.
     channel: String,
     /// What it tells of.
     kind: String,

@@ -154,7 +154,8 @@ impl Courier {
         .await
     }
 
-    /// Tells who looks after deliveries that a message was given up.
+    /// Tells who looks after deliveries that a message was given up: of those to one
+    /// receiver, once a day, and never that receiver itself.
     async fn gave_up(
         &self,
         tx: &mut Tx,
@@ -166,9 +167,12 @@ impl Courier {
             Then::Unreachable(unreachable) => drop(address::mark(tx, unreachable, now).await?),
             Then::Bound(bound) => sms::tell_bound(tx, bound, now).await?,
             Then::Tell if claimed.kind == DELIVERY_DEAD.code => {}
+            Then::Tell if !outbox::first_given_up(tx, claimed, now).await? => {}
             Then::Tell => {
-                let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
-                    .with("error", unsent.failure.text());
+                let mut notice =
+                    Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
+                        .with("error", unsent.failure.text());
+                notice.without = claimed.target.filter(|_| claimed.channel == Channel::Webhook);
                 super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
             }
         }
@@ -193,8 +197,9 @@ impl Courier {
         let notice = serde_json::from_value::<Notice>(claimed.body.clone());
         db.tx(cx, async |tx| {
             let (Some(kind), Ok(notice)) = (kind, &notice) else {
-                let failure = Failure::Never("this kind of notice is not known".to_owned());
-                return outbox::settle(tx, claimed, Err(failure), chance, now).await;
+                // A newer worker may know it.
+                let failure = Failure::Again("this kind of notice is not known".to_owned());
+                return self.unread(tx, claimed, failure, chance, now).await;
             };
             // First its end: if the claim had run out, another worker spreads it.
             let settled = outbox::settle(tx, claimed, Ok(()), chance, now).await?;
@@ -210,6 +215,22 @@ impl Courier {
         .await
     }
 
+    /// Notes that a message which stays inside could not be read.
+    async fn unread(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        failure: Failure,
+        chance: f64,
+        now: DateTime<Utc>,
+    ) -> Result<Settled, DbError> {
+        let settled = outbox::settle(tx, claimed, Err(failure.clone()), chance, now).await?;
+        if settled == Settled::Dead {
+            self.gave_up(tx, claimed, &failure.into(), now).await?;
+        }
+        Ok(settled)
+    }
+
     /// Workflows start by what happened, in one transaction with the end of its message.
     async fn start(
         &self,
@@ -222,8 +243,8 @@ impl Courier {
         let event = serde_json::from_value::<Event>(claimed.body.clone());
         db.tx(cx, async |tx| {
             let Ok(event) = &event else {
-                let failure = Failure::Never("this is no event".to_owned());
-                return outbox::settle(tx, claimed, Err(failure), chance, now).await;
+                let failure = Failure::Again("this is no event".to_owned());
+                return self.unread(tx, claimed, failure, chance, now).await;
             };
             let settled = outbox::settle(tx, claimed, Ok(()), chance, now).await?;
             if settled == Settled::Sent {
@@ -333,6 +354,19 @@ impl Courier {
             Unsent { failure, then: then.map_or(Then::Tell, Then::Unreachable) }
         })
     }
+}
+
+/// Tells who looks after deliveries, of all together, that messages were given up that
+/// never came to an end; each with what it tells of and why.
+pub(super) async fn tell_worn(
+    tx: &mut Tx,
+    worn: &[(String, String)],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let Some((_, error)) = worn.iter().find(|(kind, _)| kind != DELIVERY_DEAD.code) else { return Ok(()) };
+    let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
+        .with("error", error.as_str());
+    super::tell(tx, &DELIVERY_DEAD, &notice, now).await
 }
 
 /// How long somebody waits who tries a mail server.

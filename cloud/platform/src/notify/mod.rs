@@ -242,6 +242,9 @@ pub struct Notice {
     /// other systems want to hear of an event once.
     #[serde(default)]
     pub inside: bool,
+    /// The webhook that is not told: the notice says that nothing reaches it.
+    #[serde(default)]
+    pub without: Option<Uuid>,
 }
 
 impl Notice {
@@ -255,6 +258,7 @@ impl Notice {
             plants: Vec::new(),
             about: serde_json::Map::new(),
             inside: false,
+            without: None,
         }
     }
 

@@ -257,6 +257,34 @@ async fn what_the_mail_server_refuses_is_tried_again_or_given_up() {
     assert_eq!(post.server.got().len(), 1);
 }
 
+/// A newer worker may know it; what none does is given up one day, and is told.
+#[tokio::test]
+async fn a_notice_of_a_kind_that_is_not_known_waits_and_is_not_lost() {
+    let post = Post::new().await;
+    let boss = post.person("boss@saif.example", "", &["ADMIN"]).await;
+    let unknown = Kind::shown("test.unknown");
+    post.tell(&unknown, To::Person(boss)).await;
+    assert_eq!(post.turn_at(post.now).await, worker::Turn { claimed: 1, sent: 0, dead: 0 });
+    let tried = async |attempts: i32| {
+        let sql = format!(
+            "update outbox set attempts = {attempts}, due_at = created_at
+             where kind = 'test.unknown' and state = 'waiting' returning state"
+        );
+        assert_eq!(post.ask(&sql).await, ["waiting"]);
+    };
+    let told = "select kind from notices";
+    tried(crate::outbox::LAST_ATTEMPT - 1).await;
+    assert_eq!(post.turn_at(post.now).await.dead, 1);
+    post.send_all().await;
+    assert_eq!(post.ask(told).await, ["delivery.dead"]);
+    // One whose attempts never came to an end.
+    post.tell(&unknown, To::Person(boss)).await;
+    tried(crate::outbox::LAST_ATTEMPT).await;
+    post.send_all().await;
+    assert_eq!(post.ask(told).await, ["delivery.dead"; 2]);
+    assert_eq!(post.ask("select state from outbox where kind = 'test.unknown'").await, ["dead"; 2]);
+}
+
 /// Better no mail than one whose link leads nowhere.
 #[tokio::test]
 async fn a_letter_whose_link_is_gone_is_not_sent() {

@@ -11,16 +11,20 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Courier, KEEP_NOTICES, digest, sms, store};
+use super::{Courier, KEEP_NOTICES, courier, digest, sms, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::idempotency;
 use crate::masters;
-use crate::outbox::{self, Settled};
+use crate::outbox::{self, Channel, Settled};
 use crate::tenancy;
 
 /// Most messages that a tenant's turn takes on; they are sent at once.
 pub const BATCH: i64 = 8;
+/// What a tenant has turns of its own for: people do not wait for their notices, mail and
+/// codes until other systems have answered.
+pub(super) const APART: [&[Channel]; 2] =
+    [&[Channel::Notice, Channel::Event, Channel::Mail, Channel::Sms], &[Channel::Webhook]];
 /// Tenants whose turn it is at once. One whose receivers answer slowly has its turn as
 /// long as it takes, and keeps no other waiting.
 const TURNS: usize = 16;
@@ -47,12 +51,28 @@ pub struct Turn {
 /// # Errors
 /// The database. What was sent by then may be sent again when its claim runs out.
 pub async fn turn(db: &Db, courier: &Courier, tenant: Uuid, now: DateTime<Utc>) -> Result<Turn, DbError> {
+    turn_of(db, courier, tenant, &Channel::ALL, now).await
+}
+
+/// As [`turn`], of what goes by these channels alone.
+///
+/// # Errors
+/// As [`turn`].
+pub(super) async fn turn_of(
+    db: &Db,
+    courier: &Courier,
+    tenant: Uuid,
+    channels: &[Channel],
+    now: DateTime<Utc>,
+) -> Result<Turn, DbError> {
     let cx = Cx::system(tenant);
     // From before the claim, so that no message is still on its way when that runs out.
     let until = tokio::time::Instant::now() + courier.within;
     let claim = async |tx: &mut Tx| {
         digest::write_due(tx, now).await?;
-        outbox::claim(tx, BATCH, now).await
+        let worn = outbox::bury_worn(tx, now).await?;
+        courier::tell_worn(tx, &worn, now).await?;
+        outbox::claim(tx, channels, BATCH, now).await
     };
     let claimed = db.tx(&cx, claim).await?;
     let sends =
@@ -110,16 +130,23 @@ impl Queue {
 /// Sends until `stop`, and then ends what is under way. Several may run at once, in one
 /// process or many.
 pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
-    let (told, mut heard) = mpsc::channel(256);
-    let listening = tokio::spawn(listen(db.clone(), told, stop.clone()));
     // Beside the sending, which much that is to be removed must not hold up.
     let forgetting = tokio::spawn(forget_all(db.clone(), stop.clone()));
+    let [people, systems] = APART;
+    tokio::join!(send(&db, &courier, people, &stop), send(&db, &courier, systems, &stop));
+    let _ = forgetting.await;
+}
+
+/// Sends what goes by these channels until `stop`.
+async fn send(db: &Db, courier: &Courier, channels: &'static [Channel], stop: &CancellationToken) {
+    let (told, mut heard) = mpsc::channel(256);
+    let listening = tokio::spawn(listen(db.clone(), told, stop.clone()));
     let mut queue = Queue::default();
     let mut turns = FuturesUnordered::new();
     let mut looked: Option<Instant> = None;
     while !stop.is_cancelled() {
         if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
-            match tenancy::active_ids(&db).await {
+            match tenancy::active_ids(db).await {
                 Ok(tenants) => tenants.into_iter().for_each(|tenant| queue.add(tenant)),
                 Err(error) => tracing::warn!(%error, "the outbox cannot list tenants"),
             }
@@ -128,7 +155,7 @@ pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
         while turns.len() < TURNS
             && let Some(tenant) = queue.next()
         {
-            turns.push(turn_now(&db, &courier, tenant));
+            turns.push(turn_now(db, courier, tenant, channels));
         }
         tokio::select! {
             // First: whoever listens ends with `stop` too, which is no reason to
@@ -147,12 +174,11 @@ pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
     }
     while turns.next().await.is_some() {}
     let _ = listening.await;
-    let _ = forgetting.await;
 }
 
 /// A turn of the tenant now; answers whether there may be more to send.
-async fn turn_now(db: &Db, courier: &Courier, tenant: Uuid) -> (Uuid, bool) {
-    match turn(db, courier, tenant, Utc::now()).await {
+async fn turn_now(db: &Db, courier: &Courier, tenant: Uuid, channels: &'static [Channel]) -> (Uuid, bool) {
+    match turn_of(db, courier, tenant, channels, Utc::now()).await {
         Ok(turn) => (tenant, turn.claimed > 0),
         Err(error) => {
             tracing::warn!(%tenant, %error, "the outbox will try again");

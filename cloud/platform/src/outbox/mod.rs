@@ -42,6 +42,8 @@ pub const KEEP_DEAD: TimeDelta = TimeDelta::days(90);
 pub const REPLAYS: i64 = 1000;
 /// How long a message that waits tells of how others of its kind fare.
 const LATELY: TimeDelta = TimeDelta::days(7);
+/// How long people who were told that nothing reaches a receiver are not told again.
+const TOLD_AGAIN: TimeDelta = TimeDelta::days(1);
 /// Longest error that is kept, in characters.
 const LONGEST_ERROR: usize = 500;
 
@@ -73,15 +75,16 @@ impl Channel {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Notice, Self::Mail, Self::Webhook, Self::Event, Self::Sms];
+
     /// Those that leave the product.
     pub const OUTSIDE: [Self; 3] = [Self::Mail, Self::Sms, Self::Webhook];
 
     /// The channel of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Notice, Self::Mail, Self::Webhook, Self::Event, Self::Sms]
-            .into_iter()
-            .find(|channel| channel.name() == name)
+        Self::ALL.into_iter().find(|channel| channel.name() == name)
     }
 }
 
@@ -197,16 +200,31 @@ impl Claimed {
     }
 }
 
-/// Claims messages that are due, the one that has waited longest first, at most
-/// `limit`; those of other workers are passed over. An attempt is counted before
-/// it is made, so that a message that ends its worker each time is dead one day.
+/// Claims messages that are due and go by one of these channels, the one that has waited
+/// longest first, at most `limit`; those of other workers are passed over. An attempt is
+/// counted before it is made, so that a message that ends its worker each time is dead one
+/// day: see [`bury_worn`].
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Vec<Claimed>, DbError> {
+pub async fn claim(
+    tx: &mut Tx,
+    channels: &[Channel],
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, DbError> {
     store::void_expired(tx, now).await?;
-    store::bury_worn(tx, LAST_ATTEMPT, now).await?;
-    Ok(store::claim(tx, Uuid::now_v7(), limit, now + CLAIM, now).await?)
+    let channels: Vec<String> = channels.iter().map(|channel| channel.name().to_owned()).collect();
+    Ok(store::claim(tx, Uuid::now_v7(), (&channels, limit), now + CLAIM, now).await?)
+}
+
+/// Gives up what was claimed for the last time and never settled, to be called before
+/// [`claim`]; answers what each told of, and why it was not sent.
+///
+/// # Errors
+/// Those of the database.
+pub async fn bury_worn(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<(String, String)>, DbError> {
+    Ok(store::bury_worn(tx, LAST_ATTEMPT, now).await?)
 }
 
 /// Why a message was not sent.
@@ -285,6 +303,17 @@ fn kept(error: &str) -> String {
     error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect()
 }
 
+/// Whether nothing else to the receiver of this message, which was given up in this
+/// transaction, was given up in the day before: people are told of the first one. What is
+/// for nobody by name is always the first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn first_given_up(tx: &mut Tx, message: &Claimed, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let Some(target) = message.target else { return Ok(true) };
+    Ok(!store::gave_up_before(tx, message, target, now - TOLD_AGAIN).await?)
+}
+
 /// Notes what the other side calls a message that it took.
 ///
 /// # Errors
@@ -340,7 +369,7 @@ pub struct Filter {
 }
 
 /// Messages to people and other systems for people to see, newest first, before
-/// `before`.
+/// `before`; what stays inside, where it was given up.
 ///
 /// # Errors
 /// Those of the database.

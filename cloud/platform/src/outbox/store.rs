@@ -83,26 +83,32 @@ pub(super) async fn void_expired(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), 
     Ok(())
 }
 
-/// Gives up what was claimed for the last time and never settled.
-pub(super) async fn bury_worn(tx: &mut Tx, last: i32, now: DateTime<Utc>) -> Result<(), Error> {
+/// Gives up what was claimed for the last time and never settled; answers what each told
+/// of, and why it was not sent.
+pub(super) async fn bury_worn(
+    tx: &mut Tx,
+    last: i32,
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
-    sqlx::query!(
+    let rows = sqlx::query!(
         "update outbox set state = 'dead', ended_at = $3, claim = null, version = version + 1,
                            last_error = case when last_error = '' then 'no attempt came to an end' else last_error end
-         where tenant_id = $1 and state = 'waiting' and due_at <= $3 and attempts >= $2",
+         where tenant_id = $1 and state = 'waiting' and due_at <= $3 and attempts >= $2
+         returning kind, last_error",
         tenant,
         last,
         now,
     )
-    .execute(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(())
+    Ok(rows.into_iter().map(|row| (row.kind, row.last_error)).collect())
 }
 
 pub(super) async fn claim(
     tx: &mut Tx,
     claim: Uuid,
-    limit: i64,
+    (channels, limit): (&[String], i64),
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, Error> {
@@ -111,7 +117,7 @@ pub(super) async fn claim(
         // Materialized: planned into the update, the limit would hold for each row.
         "with due as materialized (
              select message_id from outbox
-             where tenant_id = $1 and state = 'waiting' and due_at <= $5
+             where tenant_id = $1 and state = 'waiting' and due_at <= $5 and channel = any($6)
              order by due_at, message_id limit $3 for update skip locked)
          update outbox o set attempts = o.attempts + 1, due_at = $4, claim = $2, version = o.version + 1
          from due
@@ -123,6 +129,7 @@ pub(super) async fn claim(
         limit,
         until,
         now,
+        channels,
     )
     .fetch_all(tx.conn())
     .await?;
@@ -225,6 +232,31 @@ pub(super) async fn bounced(
     Ok(())
 }
 
+/// Whether another message by this way to the same receiver was given up since then. Of
+/// two that are given up at once, one waits here for the other's end.
+pub(super) async fn gave_up_before(
+    tx: &mut Tx,
+    message: &Claimed,
+    target: Uuid,
+    since: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let name = format!("given up {tenant} {target}");
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", name).execute(tx.conn()).await?;
+    sqlx::query_scalar!(
+        r#"select exists (select from outbox
+                          where tenant_id = $1 and target = $2 and channel = $3 and state = 'dead'
+                            and ended_at > $4 and message_id <> $5) as "before!""#,
+        tenant,
+        target,
+        message.channel.name(),
+        since,
+        message.id,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
 /// Ends it; `false` when the claim had run out. A secret stays with the dead
 /// alone, which may be sent again.
 pub(super) async fn end(
@@ -279,7 +311,7 @@ pub(super) async fn forget(
 pub struct Listed {
     /// Its id.
     pub id: Uuid,
-    /// `notice`, `mail`, `webhook`, `sms`.
+    /// `mail`, `webhook`, `sms`; `notice` and `event` where it was given up.
     pub channel: String,
     /// What it tells of.
     pub kind: String,
@@ -362,7 +394,8 @@ pub(super) async fn list(
                   case when state = 'dead' and sealed is null and kind in ('people.invite', 'people.reset')
                        then target end as "wants_link?"
            from outbox o
-           where tenant_id = $1 and channel not in ('notice', 'event') and ($2::text is null or state = $2)
+           where tenant_id = $1 and (state = 'dead' or channel not in ('notice', 'event'))
+             and ($2::text is null or state = $2)
              and ($3::uuid is null or message_id < $3)
              and ($6::text is null or channel = $6) and ($7::text is null or kind = $7)
              and ($8::uuid is null or target = $8)
@@ -393,8 +426,7 @@ pub(super) async fn replay_all(
                            version = version + 1
          where tenant_id = $1 and state = 'dead' and message_id in (
              select message_id from outbox
-             where tenant_id = $1 and state = 'dead' and channel not in ('notice', 'event')
-               and (expires_at is null or expires_at > $2)
+             where tenant_id = $1 and state = 'dead' and (expires_at is null or expires_at > $2)
                and (sealed is not null or not needs_secret)
                and ($4::text is null or channel = $4) and ($5::text is null or kind = $5)
                and ($6::uuid is null or target = $6)

@@ -29,7 +29,11 @@ impl Box {
     }
 
     async fn claim_at(&self, limit: i64, now: DateTime<Utc>) -> Vec<Claimed> {
-        self.test.db.tx(&self.cx, async |tx| claim(tx, limit, now).await).await.unwrap()
+        let claimed = self.test.db.tx(&self.cx, async |tx| {
+            bury_worn(tx, now).await?;
+            claim(tx, &Channel::ALL, limit, now).await
+        });
+        claimed.await.unwrap()
     }
 
     async fn settle(&self, claimed: &Claimed, outcome: Result<(), Failure>, now: DateTime<Utc>) -> Settled {
@@ -177,6 +181,25 @@ async fn secrets_are_sealed_and_gone_once_nobody_needs_them() {
     assert_eq!(outbox.claim_at(1, outbox.now + TimeDelta::hours(1)).await.len(), 0);
     assert_eq!(outbox.states().await[1].0, "void");
 }
+}
+
+/// What stays inside is nobody's to see, unless it was given up: then it can be sent again.
+#[tokio::test]
+async fn a_notice_that_was_given_up_is_listed_and_sent_again() {
+    let outbox = Box::new().await;
+    let (db, cx, now) = (&outbox.test.db, &outbox.cx, outbox.now);
+    let notice = Message::new(Channel::Notice, "a.b", None, json!({ "to": { "permission": "a" } }));
+    outbox.put_message(&notice).await;
+    let listed = async || {
+        let all = db.tx(cx, async |tx| list(tx, &Filter::default(), None, 10, now).await).await.unwrap();
+        all.iter().map(|one| (one.id, one.replayable)).collect::<Vec<_>>()
+    };
+    assert!(listed().await.is_empty());
+    let claimed = outbox.claim_at(1, now).await.pop().unwrap();
+    outbox.settle(&claimed, Err(Failure::Never("no".into())), now).await;
+    assert_eq!(listed().await, [(notice.id, true)]);
+    assert_eq!(replay_all(db, cx, &Filter::default(), now).await.unwrap(), 1);
+    assert_eq!(outbox.claim_at(1, now).await[0].id, notice.id);
 }
 
 /// A mail that was sent and came back: its link is not kept, and without it the mail says

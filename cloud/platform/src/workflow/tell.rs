@@ -57,6 +57,7 @@ pub const KINDS: &[Kind] = &[
     DELEGATION_ENDED,
 ];
 
+/// Whom it is for by what they may do, is told where they may do it at the document's plant.
 fn notice(to: To, instance: &Instance) -> Notice {
     let field = |name: &str| instance.document.get(name).cloned().unwrap_or_default();
     let document = json!({
@@ -68,6 +69,7 @@ fn notice(to: To, instance: &Instance) -> Notice {
         "plant": instance.plant,
     });
     Notice::new(to, format!("/approvals/{}", instance.instance_id))
+        .at(instance.plant.iter().cloned().collect())
         .with("title", instance.title.clone())
         .about("workflow", json!(instance.workflow))
         .about("approval", json!(instance.instance_id))

@@ -276,6 +276,7 @@ async fn failed(
     let error: String = error.chars().take(500).collect();
     triggers::fired(tx, trigger.trigger_id, &error, next_at, now).await?;
     let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/workflows")
+        .at(trigger.plant.iter().cloned().collect())
         .with("workflow", trigger.workflow.clone())
         .with("error", error);
     notify::tell(tx, &tell::NOT_STARTED, &notice, now).await

@@ -41,6 +41,8 @@ delivery-state-dead = আর চেষ্টা হচ্ছে না
 delivery-state-void = আর দরকার নেই
 delivery-channel-mail = মেল
 delivery-channel-webhook = ওয়েবহুক
+delivery-channel-notice = নোটিশ
+delivery-channel-event = ঘটনা
 delivery-attempts = { $count ->
     [one] { $count } বার চেষ্টা
    *[other] { $count } বার চেষ্টা

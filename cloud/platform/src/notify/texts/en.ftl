@@ -41,6 +41,8 @@ delivery-state-dead = Given up
 delivery-state-void = Not wanted any more
 delivery-channel-mail = Mail
 delivery-channel-webhook = Webhook
+delivery-channel-notice = Notice
+delivery-channel-event = Event
 delivery-attempts = { $count ->
     [one] { $count } attempt
    *[other] { $count } attempts

@@ -41,6 +41,8 @@ delivery-state-dead = छोड़ दिया गया
 delivery-state-void = अब ज़रूरी नहीं
 delivery-channel-mail = मेल
 delivery-channel-webhook = वेबहुक
+delivery-channel-notice = सूचना
+delivery-channel-event = घटना
 delivery-attempts = { $count ->
     [one] { $count } प्रयास
    *[other] { $count } प्रयास

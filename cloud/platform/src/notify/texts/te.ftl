@@ -41,6 +41,8 @@ delivery-state-dead = వదిలేశాం
 delivery-state-void = ఇక అవసరం లేదు
 delivery-channel-mail = మెయిల్
 delivery-channel-webhook = వెబ్‌హుక్
+delivery-channel-notice = నోటీసు
+delivery-channel-event = సంఘటన
 delivery-attempts = { $count ->
     [one] { $count } ప్రయత్నం
    *[other] { $count } ప్రయత్నాలు

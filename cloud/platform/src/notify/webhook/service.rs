@@ -327,7 +327,9 @@ pub(in crate::notify) async fn messages(
     let values = serde_json::to_value(values::plain(&notice.values)).unwrap_or_default();
     let told = Told { kind: kind.code, tenant, text, values, about: Some(&notice.about), url };
     let all = store::all(tx).await?.into_iter().filter(|webhook| {
-        webhook.active && (webhook.kinds.is_empty() || webhook.kinds.iter().any(|code| code == kind.code))
+        webhook.active
+            && notice.without != Some(webhook.id)
+            && (webhook.kinds.is_empty() || webhook.kinds.iter().any(|code| code == kind.code))
     });
     Ok(all.map(|webhook| message(&webhook, &told, claimed.put_at)).collect())
 }

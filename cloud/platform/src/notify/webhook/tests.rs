@@ -259,6 +259,52 @@ async fn slack_gets_its_own_form_and_a_stopped_webhook_nothing() {
     assert_eq!(receiver.calls().len(), 3);
 }
 
+/// However many requests wait for a receiver, mail has turns of its own.
+#[tokio::test]
+async fn people_do_not_wait_for_webhooks() {
+    let (post, receiver) = (Post::new().await, Receiver::start().await);
+    create(&post, &new(&receiver.url, Form::Json, &["test.shown"])).await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    for _ in 0..worker::BATCH {
+        post.tell(&SHOWN, To::Person(one)).await;
+    }
+    post.turn_at(post.now).await;
+    let [people, systems] = worker::APART;
+    let turn = async |channels: &'static [outbox::Channel]| {
+        worker::turn_of(&post.test.db, &post.courier, post.tenant, channels, post.now).await.unwrap().claimed
+    };
+    post.tell(&MAILED, To::Person(one)).await;
+    assert_eq!((turn(people).await, turn(people).await), (1, 1), "the notice, and its mail");
+    assert_eq!(post.server.got().len(), 1);
+    assert!(receiver.calls().is_empty());
+    assert_eq!(turn(systems).await, worker::BATCH as usize);
+    assert_eq!(receiver.calls().len(), worker::BATCH as usize);
+}
+
+#[tokio::test]
+async fn of_a_webhook_that_is_gone_people_are_told_once_a_day_and_it_is_not() {
+    let (post, gone, other) = (Post::new().await, Receiver::start().await, Receiver::start().await);
+    create(&post, &new(&gone.url, Form::Json, &["test.shown", "delivery.dead"])).await;
+    create(&post, &New { name: "Other".into(), ..new(&other.url, Form::Json, &["delivery.dead"]) }).await;
+    post.person("boss@saif.example", "", &["ADMIN"]).await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    gone.answers(StatusCode::GONE);
+    for _ in 0..3 {
+        post.tell(&SHOWN, To::Person(one)).await;
+    }
+    post.send_all().await;
+    let told = "select kind from notices where kind = 'delivery.dead'";
+    assert_eq!(post.ask(told).await.len(), 1);
+    assert_eq!(other.calls().len(), 1);
+    let to_it = "select kind from outbox where channel = 'webhook' and state <> 'sent'";
+    assert_eq!(post.ask(to_it).await, ["test.shown"; 3]);
+    // The next day again.
+    post.tell(&SHOWN, To::Person(one)).await;
+    let next_day = post.now + TimeDelta::hours(25);
+    while post.turn_at(next_day).await.claimed > 0 {}
+    assert_eq!(post.ask(told).await.len(), 2);
+}
+
 #[tokio::test]
 async fn a_receiver_that_never_answers_is_given_up_before_the_claim_runs_out() {
     let mut post = Post::new().await;

@@ -115,6 +115,20 @@ async fn named_people_who_left_freeze_nothing() {
     assert_eq!(office.decide(&fourth, head, Action::Approve).await.unwrap().stage, 2);
 }
 
+/// The title of a plant's document is nothing for who manages those of another.
+#[tokio::test]
+async fn that_nobody_can_decide_is_told_at_the_plant_of_the_document() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    office.person("Head", &["DEPT_HEAD"]).await;
+    office.publish(EVERYBODY, None).await;
+    office.try_raise(starter, "work", "10", "KOL").await.unwrap_or_else(|error| panic!("{error:?}"));
+    office.set_status("Head", "disabled").await;
+    assert_eq!(office.look().await, 1);
+    let plants = "select (body->'plants')::text from outbox where kind = 'workflow.nobody'";
+    assert_eq!(office.ask(plants).await, [r#"["KOL"]"#]);
+}
+
 #[tokio::test]
 async fn a_named_person_who_comes_back_is_asked_again() {
     let office = Office::new().await;

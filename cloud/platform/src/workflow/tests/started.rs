@@ -60,7 +60,7 @@ async fn an_event_goes_by_the_outbox_and_only_if_it_was_committed() {
         .await;
     assert!(failed.is_err());
     office.as_system(async |tx| happened(tx, &event, office.now).await).await;
-    let claimed = office.as_system(async |tx| outbox::claim(tx, 10, office.now).await).await;
+    let claimed = office.as_system(async |tx| outbox::claim(tx, &Channel::ALL, 10, office.now).await).await;
     let kinds: Vec<_> = claimed.iter().map(|message| (message.channel, message.kind.as_str())).collect();
     assert_eq!(kinds, [(Channel::Event, "inventory.stock.low")]);
 }
@@ -148,6 +148,19 @@ async fn what_cannot_start_is_told_and_leaves_nothing() {
     assert_eq!(office.count("requests").await, 0);
     assert_eq!(office.told().await, ["workflow.not_started"]);
     assert_eq!(office.count("workflow_triggers where last_error <> ''").await, 1);
+}
+
+/// Who manages the workflows of another plant is not told of this one's.
+#[tokio::test]
+async fn what_a_plant_cannot_start_is_told_at_that_plant() {
+    let office = Office::new().await;
+    office.publish(SOURCE, Some("KOL")).await;
+    office.ask("update roles set deleted_at = now() where role = 'BUYER' returning role").await;
+    let event =
+        Event { name: "inventory.stock.low".into(), fields: json!({ "quantity": 1 }), document: None };
+    office.as_system(async |tx| hear(tx, &office.subjects, &event, office.now).await).await;
+    let plants = "select (body->'plants')::text from outbox where kind = 'workflow.not_started'";
+    assert_eq!(office.ask(plants).await, [r#"["KOL"]"#]);
 }
 
 /// A module whose document is done by being approved, and which refuses one comment.
@@ -266,7 +279,8 @@ async fn workflows_that_start_each_other_come_to_an_end_and_that_is_told_once() 
     // As the couriers do it, until nothing waits.
     let deliver = async || {
         for _ in 0..50 {
-            let claimed = office.as_system(async |tx| outbox::claim(tx, 10, office.now).await).await;
+            let claimed =
+                office.as_system(async |tx| outbox::claim(tx, &Channel::ALL, 10, office.now).await).await;
             if claimed.is_empty() {
                 return;
             }
