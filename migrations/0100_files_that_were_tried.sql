@@ -19,4 +19,4 @@ alter table tried_files alter column sealed set storage external;
 call app.keep_authors('tried_files');
 
 call app.protect('tried_files');
-grant select, insert, update, delete on tried_files to tracewright_app, tracewright_system;
+grant select, insert, update, delete on tried_files to tracewright_app, tracewright_ingest, tracewright_system;

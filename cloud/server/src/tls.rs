@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_server::tls_rustls::RustlsConfig;
 use chrono::{DateTime, Utc};
+use hyper_util::rt::TokioTimer;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -28,6 +29,9 @@ pub const LOOK: Duration = Duration::from_secs(10);
 const WARN_DAYS: i64 = 14;
 /// How long requests may take to end once told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long the headers of a request may take, or an answer to whether anybody is still there:
+/// connections on which they never end would fill the process's table of files.
+const HEADERS_WITHIN: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_secs(75) };
 
 /// A certificate and its key, as the files have them.
 #[derive(Debug, Clone)]
@@ -126,11 +130,11 @@ impl Tls {
             stopper.graceful_shutdown(Some(STOP_WITHIN));
         });
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        axum_server::from_tcp_rustls(listener.into_std()?, config)?
-            .handle(handle)
-            .serve(service)
-            .await
-            .context("serving pages over TLS")
+        let mut server = axum_server::from_tcp_rustls(listener.into_std()?, config)?.handle(handle);
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+        let lively = Some(HEADERS_WITHIN);
+        server.http_builder().http2().timer(TokioTimer::new()).keep_alive_interval(lively);
+        server.serve(service).await.context("serving pages over TLS")
     }
 }
 
@@ -203,12 +207,14 @@ fn permanent(to: &str) -> Response {
 mod tests {
     use axum::body::Body;
     use axum::http::{Version, header};
-    use axum::routing::get;
     use http_body_util::BodyExt;
     use hyper_util::rt::{TokioExecutor, TokioIo};
+    use platform::web::routing::get;
     use rustls::pki_types::ServerName;
     use rustls::{ClientConfig, RootCertStore};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tokio_rustls::client::TlsStream;
 
     use super::*;
 
@@ -260,13 +266,12 @@ mod tests {
         refused(dir, "holds no certificate");
     }
 
-    /// A GET over TLS, HTTP/2 if the server offers it; the version that was spoken,
-    /// and the answer.
-    async fn call(
+    /// A connection over TLS, to whoever has the certificate that is trusted.
+    async fn connected(
         at: SocketAddr,
         trusts: &CertificateDer<'static>,
         offers: &[&[u8]],
-    ) -> anyhow::Result<(Version, String)> {
+    ) -> anyhow::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(trusts.clone())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -276,8 +281,17 @@ mod tests {
             .with_no_client_auth();
         config.alpn_protocols = offers.iter().map(|offer| offer.to_vec()).collect();
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let line =
-            connector.connect(ServerName::try_from("localhost")?, TcpStream::connect(at).await?).await?;
+        Ok(connector.connect(ServerName::try_from("localhost")?, TcpStream::connect(at).await?).await?)
+    }
+
+    /// A GET over TLS, HTTP/2 if the server offers it; the version that was spoken,
+    /// and the answer.
+    async fn call(
+        at: SocketAddr,
+        trusts: &CertificateDer<'static>,
+        offers: &[&[u8]],
+    ) -> anyhow::Result<(Version, String)> {
+        let line = connected(at, trusts, offers).await?;
         let second = line.get_ref().1.alpn_protocol() == Some(b"h2");
         let answer = if second {
             let (mut sender, driver) =
@@ -324,6 +338,13 @@ mod tests {
         assert!(call(at, &first, both).await.is_err(), "the old one serves no more");
         std::fs::write(dir.path().join("cert.pem"), "nothing").unwrap();
         assert_eq!(call(at, &second, both).await.unwrap().1, "here");
+
+        // Who goes on saying half of something is shown out.
+        let mut line = connected(at, &second, &[b"http/1.1"]).await.unwrap();
+        line.write_all(b"GET /host HTTP/1.1\r\nhost: loc").await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(60), line.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "it is still open");
         stop.cancel();
         serving.await.unwrap().unwrap();
         watching.await.unwrap();

@@ -51,7 +51,7 @@ fn futures_are_send_in_handlers() {
         }
     }
     fn send<T: Send>(_: T) {}
-    let _router: axum::Router<Db> = axum::Router::new().route("/", axum::routing::post(handler));
+    let _router: axum::Router<Db> = axum::Router::new().route("/", crate::web::routing::post(handler));
     send(async {
         let options = sqlx::postgres::PgConnectOptions::new_without_pgpass();
         let db = Db::new(options, Default::default());
@@ -209,7 +209,7 @@ async fn clients_that_hang_up_leak_nothing() {
         .await
         .map_or_else(|error| error.to_string(), |codes| codes.join(" "))
     };
-    let app = axum::Router::new().route("/", axum::routing::get(handler)).with_state(test.db.clone());
+    let app = axum::Router::new().route("/", crate::web::routing::get(handler)).with_state(test.db.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, app).await });

@@ -194,11 +194,11 @@ async fn taken(
     body: Body,
     (status, if_match): (StatusCode, IfMatch),
 ) -> Result<Response, Problem> {
-    let done = async {
-        let spooled = spool(&state.files, body.into_data_stream()).await?;
-        service::upload(&state.db, &caller.cx, &state.files, goes, name, spooled, Utc::now()).await
-    };
-    let file = done.await.map_err(|error| told(error, if_match, caller))?;
+    let spooled = spool(&state.files, body.into_data_stream()).await;
+    let spooled = spooled.map_err(|error| told(error, if_match, caller))?;
+    service::still(&state.db, &state.files, caller, goes).await?;
+    let done = service::upload(&state.db, &caller.cx, &state.files, goes, name, spooled, Utc::now()).await;
+    let file = done.map_err(|error| told(error, if_match, caller))?;
     Ok(answer(status, &file))
 }
 

@@ -211,11 +211,14 @@ async fn take(
             told.push(caller.texts.t1("files-wrong-many", "most", MOST_AT_ONCE));
             break;
         }
-        let done = async {
-            let spooled = spool(&state.files, part).await?;
-            service::upload(&state.db, &caller.cx, &state.files, goes, &name, spooled, Utc::now()).await
+        let done = match spool(&state.files, part).await {
+            Ok(spooled) => {
+                service::still(&state.db, &state.files, caller, goes).await?;
+                service::upload(&state.db, &caller.cx, &state.files, goes, &name, spooled, Utc::now()).await
+            }
+            Err(error) => Err(error),
         };
-        match done.await {
+        match done {
             Ok(_) => {}
             Err(FilesError::Stale) => told.push(caller.t("files-wrong-stale")),
             Err(error) => match error.say(&caller.texts) {

@@ -293,6 +293,16 @@ pub(super) async fn require(
     enough(found, right)
 }
 
+/// Refuses a caller who no longer may do what they came for: a body can be under way for
+/// long, and what it is for be closed meanwhile.
+pub(super) async fn still(db: &Db, files: &Files, caller: &Caller, goes: Goes<'_>) -> Result<(), Problem> {
+    match goes {
+        Goes::To(subject, _) if matches!(subject.whose, Whose::Of { .. }) => Ok(()),
+        Goes::To(subject, key) => require(db, subject, caller, key, Right::Edit).await,
+        Goes::Over(id, _) => open(db, files, caller, id, Right::Edit).await.map(drop),
+    }
+}
+
 /// Refuses what [`reach`] found, where that is not this right.
 pub(super) fn enough(found: Option<Right>, right: Right) -> Result<(), Problem> {
     match found {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::Request;
-use axum::routing::post;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
@@ -15,6 +14,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::secrets::Secrets;
 use crate::testing::TestDb;
+use crate::web::routing::post;
 use crate::web::{Bodies, Module, Scope, app, keys};
 
 /// What the handlers of the test wait for, and how often they ran.

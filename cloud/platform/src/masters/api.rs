@@ -27,8 +27,8 @@ use crate::i18n::{Lang, Months};
 use crate::tenancy;
 use crate::web::routing::{self, get, patch, post};
 use crate::web::{
-    AppState, Caller, IfMatch, Path, Permission, Problem, etag, json_of, media_type, no_object, not_modified,
-    query, sent_as,
+    AppState, Caller, IfMatch, Path, Permission, Problem, etag, json_of, media_type, no_object, no_text,
+    no_value, not_modified, query, sent_as,
 };
 
 pub(super) fn router() -> Router<AppState> {
@@ -362,8 +362,34 @@ pub(super) async fn seen(
     Ok((stored, Some(values)))
 }
 
-/// What a JSON object gives, by the names of inputs, and its `version` apart.
-fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
+/// Whether a field holds several codes; one that there is not is told as that later.
+fn holds_several(shape: &Shape, name: &str) -> bool {
+    shape.column(name).is_none_or(|column| matches!(column.kind, Kind::Codes(_)))
+}
+
+/// A value as a form would send it. What a form cannot send is refused: it would be taken for
+/// nothing, and clear the field.
+fn plain(field: String, value: &Value, several: bool) -> Result<String, Problem> {
+    match value {
+        Value::Array(codes) if several => {
+            for (at, code) in codes.iter().enumerate() {
+                match code.as_str() {
+                    None => return Err(no_text(format!("{field}[{at}]"))),
+                    // It would become two.
+                    Some(code) if code.contains(';') => return Err(no_value(format!("{field}[{at}]"))),
+                    Some(_) => {}
+                }
+            }
+        }
+        Value::Array(_) | Value::Object(_) => return Err(no_text(field)),
+        _ => {}
+    }
+    Ok(Kind::plain(value))
+}
+
+/// What a JSON object gives, by the names of inputs, and its `version` apart; `several` says
+/// which inputs hold several codes.
+fn cells(bytes: &[u8], several: impl Fn(&str) -> bool) -> Result<(Cells, Option<i32>), Problem> {
     let object: Map<String, Value> = json_of(bytes)?;
     let mut cells = Cells::new();
     let mut version = None;
@@ -374,7 +400,9 @@ fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
             }
             Value::Object(own) if name == "custom" => {
                 for (field, value) in own {
-                    cells.insert(format!("{OWN}{field}"), Kind::plain(&value));
+                    let input = format!("{OWN}{field}");
+                    let text = plain(format!("custom.{field}"), &value, several(&input))?;
+                    cells.insert(input, text);
                 }
             }
             Value::Object(plants) if name == "at" => {
@@ -383,7 +411,9 @@ fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
                         return Err(no_object(format!("at.{plant}")));
                     };
                     for (field, value) in fields {
-                        cells.insert(format!("{field}@{plant}"), Kind::plain(&value));
+                        let input = format!("{field}@{plant}");
+                        let text = plain(format!("at.{plant}.{field}"), &value, several(&input))?;
+                        cells.insert(input, text);
                     }
                 }
             }
@@ -393,10 +423,15 @@ fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
                     cells.insert(format!("{name}.{}", lang.code()), String::new());
                 }
                 for (lang, text) in names {
-                    cells.insert(format!("{name}.{lang}"), Kind::plain(&text));
+                    let input = format!("{name}.{lang}");
+                    let text = plain(input.clone(), &text, false)?;
+                    cells.insert(input, text);
                 }
             }
-            value => drop(cells.insert(name, Kind::plain(&value))),
+            value => {
+                let text = plain(name.clone(), &value, several(&name))?;
+                cells.insert(name, text);
+            }
         }
     }
     Ok((cells, version))
@@ -416,9 +451,9 @@ async fn create(
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     require_json(&headers)?;
-    let (cells, _) = cells(&bytes)?;
+    let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
+    let (cells, _) = cells(&bytes, |name| holds_several(shape, name))?;
     let made = async {
-        let shape = shapes.find(&name)?;
         let saved = service::create(&state.db, &caller.cx, shape, cells).await?;
         Ok(answer(StatusCode::CREATED, written(&state, &caller, &shapes, &name, saved).await?))
     };
@@ -435,8 +470,8 @@ async fn update(
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
     require_json(&headers)?;
-    let (cells, version) = cells(&bytes)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
+    let (cells, version) = cells(&bytes, |name| holds_several(shape, name))?;
     // Whoever cannot see the row is not told how to change it.
     let found = state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await;
     let found = found.map_err(|error: MastersError| error.problem(&caller.texts))?;
@@ -647,6 +682,30 @@ fn file(kind: &'static str, name: &str, ending: &str, mut response: Response) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
+        super::cells(bytes, |name| matches!(name, "plants" | "custom.sizes"))
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_not_taken_for_nothing() {
+        let refused = |text: &str| {
+            let problem = cells(text.as_bytes()).unwrap_err();
+            assert_eq!((problem.status.as_u16(), problem.code.as_ref()), (422, "request.invalid"), "{text}");
+            problem.errors[0].field.clone()
+        };
+        assert_eq!(refused(r#"{"plants":[1]}"#), "plants[0]");
+        assert_eq!(refused(r#"{"plants":["KOL",["VSK"]]}"#), "plants[1]");
+        assert_eq!(refused(r#"{"plants":["KOL;VSK"]}"#), "plants[0]");
+        assert_eq!(refused(r#"{"hsn":["7318"]}"#), "hsn");
+        assert_eq!(refused(r#"{"names":{"en":["Bolt"]}}"#), "names.en");
+        assert_eq!(refused(r#"{"custom":{"colour":{"en":"red"}}}"#), "custom.colour");
+        assert_eq!(refused(r#"{"at":{"KOL":{"days":[5]}}}"#), "at.KOL.days");
+        // A list without anything in it is nothing, and so is null.
+        let (given, _) = cells(br#"{"plants":[],"hsn":null,"custom":{"sizes":["S","M"]}}"#).unwrap();
+        assert_eq!((given["plants"].as_str(), given["hsn"].as_str()), ("", ""));
+        assert_eq!(given["custom.sizes"], "S;M");
+    }
 
     #[test]
     fn json_becomes_what_a_form_would_send() {

@@ -1,6 +1,6 @@
 //! Barcodes of items: how they are judged, and what a scan of one stands for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::declare::{Candidate, Fault, Judging};
-use super::{Wrong, item_store, rules};
+use super::{Row, Wrong, item_store, rules};
 use crate::db::{DbError, Tx};
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Permission, Problem, query};
@@ -18,18 +18,91 @@ use crate::web::{AppState, Caller, Permission, Problem, query};
 /// The right to see items.
 pub(super) const ITEMS_VIEW: Permission = Permission::read("masters.items.view");
 
-/// Judges barcodes that are to be written: a GTIN has its check digit.
-pub(super) fn judge<'a>(_: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a> {
-    let text = |candidate: &Candidate<'_>, name: &str| {
-        candidate.row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+/// A code that an item has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Coded {
+    /// As it is kept.
+    pub code: String,
+    /// The item's code.
+    pub item: String,
+    /// It is the item's own GTIN, and no barcode.
+    pub own: bool,
+}
+
+fn of<'r>(row: &'r Row, name: &str) -> &'r str {
+    row.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Judges barcodes that are to be written: a GTIN has its check digit, and what a scanner reads
+/// stands for one item, whatever zeros are in front of it.
+pub(super) fn judge<'a>(tx: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a> {
+    Box::pin(async move {
+        let codes: Vec<String> = rows.iter().flat_map(|row| candidates(of(row.row, "barcode"))).collect();
+        let there = item_store::coded(tx, &codes).await?;
+        Ok(judged(&there, rows))
+    })
+}
+
+/// What is wrong with barcodes beside the codes that are there. Pure.
+fn judged(there: &[Coded], rows: &[Candidate<'_>]) -> Vec<Fault> {
+    let written: HashSet<&str> = rows.iter().map(|row| of(row.row, "barcode")).collect();
+    let mut known: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    // Those that are written count as they will be.
+    for one in there.iter().filter(|one| one.own || !written.contains(one.code.as_str())) {
+        known.entry(&one.code).or_default().insert(&one.item);
+    }
+    let mut faults = Vec::new();
+    for (at, candidate) in rows.iter().enumerate() {
+        let (code, item) = (of(candidate.row, "barcode"), of(candidate.row, "item"));
+        if of(candidate.row, "kind") == "gtin"
+            && let Err(wrong) = gtin(code)
+        {
+            faults.push(Fault { at, field: "barcode", wrong });
+            continue;
+        }
+        // A rule that came later does not lock what was written before.
+        let new = candidate.before.is_none_or(|before| of(before, "item") != item);
+        let forms = candidates(code);
+        let items = forms.iter().filter_map(|form| known.get(form.as_str())).flatten();
+        let other = items.copied().find(|other| *other != item);
+        if let Some(other) = other.filter(|_| new) {
+            faults.push(Fault { at, field: "barcode", wrong: Wrong::new("taken").with("key", other) });
+            continue;
+        }
+        known.entry(code).or_default().insert(item);
+    }
+    faults
+}
+
+/// Judges the GTINs of items that are to be written: none is printed as the barcode of another
+/// item. Two items with the same are told as what only one may have.
+pub(super) async fn gtins(tx: &mut Tx, rows: &[Candidate<'_>]) -> Result<Vec<Fault>, DbError> {
+    let is_new = |row: &Row, before: Option<&Row>| {
+        let code = of(row, "gtin");
+        !code.is_empty() && before.is_none_or(|before| of(before, "gtin") != code)
     };
-    let wrong = |(at, candidate): (usize, &Candidate<'a>)| {
-        let code = text(candidate, "barcode");
-        let checked = if text(candidate, "kind") == "gtin" { gtin(&code) } else { Ok(()) };
-        checked.err().map(|wrong| Fault { at, field: "barcode", wrong })
-    };
-    let faults: Vec<Fault> = rows.iter().enumerate().filter_map(wrong).collect();
-    Box::pin(async move { Ok(faults) })
+    let new: Vec<(usize, &Row)> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| is_new(one.row, one.before))
+        .map(|(at, one)| (at, one.row))
+        .collect();
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let codes: Vec<String> = new.iter().flat_map(|(_, row)| candidates(of(row, "gtin"))).collect();
+    let there = item_store::coded(tx, &codes).await?;
+    let known: HashMap<&str, &str> =
+        there.iter().filter(|one| !one.own).map(|one| (one.code.as_str(), one.item.as_str())).collect();
+    let mut faults = Vec::new();
+    for (at, row) in new {
+        let forms = candidates(of(row, "gtin"));
+        let mut items = forms.iter().filter_map(|form| known.get(form.as_str()).copied());
+        if let Some(other) = items.find(|other| *other != of(row, "item")) {
+            faults.push(Fault { at, field: "gtin", wrong: Wrong::new("taken").with("key", other) });
+        }
+    }
+    Ok(faults)
 }
 
 /// A GTIN of 8, 12, 13 or 14 digits, as it is printed.
@@ -76,7 +149,7 @@ pub struct Scanned {
 }
 
 /// What a scanned code stands for: a barcode of an item, else an item's own GTIN;
-/// `None` when nothing is known by it.
+/// `None` when nothing is known by it, or it may be of more than one item.
 ///
 /// # Errors
 /// [`DbError`].
@@ -86,7 +159,13 @@ pub async fn scanned(tx: &mut Tx, code: &str) -> Result<Option<Scanned>, DbError
     }
     let candidates = candidates(code);
     let mut found: BTreeMap<usize, Scanned> = BTreeMap::new();
-    for row in item_store::barcodes(tx, &candidates).await? {
+    let rows = item_store::barcodes(tx, &candidates).await?;
+    let mut items = rows.iter().map(|row| &row.item);
+    let first = items.next();
+    if items.any(|item| Some(item) != first) {
+        return Ok(None);
+    }
+    for row in rows {
         // The code as it was scanned comes before the same with other zeros.
         let at = candidates.iter().position(|candidate| *candidate == row.barcode).unwrap_or(usize::MAX);
         found.entry(at).or_insert(row);
@@ -138,5 +217,35 @@ mod tests {
         assert!(gtin("8901234567890").is_ok() && gtin("96385074").is_ok());
         assert_eq!(gtin("8901234567891").unwrap_err().key, "gtin-check");
         assert_eq!(gtin("89012").unwrap_err().key, "gtin-printed");
+    }
+
+    #[test]
+    fn a_printed_code_is_of_one_item() {
+        let row = |code: &str, item: &str| -> Row {
+            [("barcode", code), ("item", item), ("kind", "gtin")]
+                .map(|(name, value)| (name.to_owned(), Value::from(value)))
+                .into_iter()
+                .collect()
+        };
+        let faults = |there: &[Coded], rows: &[(&Row, Option<&Row>)]| -> Vec<(usize, String)> {
+            let rows: Vec<Candidate<'_>> =
+                rows.iter().map(|(row, before)| Candidate { row, before: *before }).collect();
+            let found = judged(there, &rows).into_iter();
+            found.map(|fault| (fault.at, format!("{} {}", fault.wrong.key, fault.wrong.args[0].1))).collect()
+        };
+        let coded = |code: &str, own: bool| Coded { code: code.to_owned(), item: "A".to_owned(), own };
+        let (short, long) = (row("96385074", "A"), row("0000096385074", "A"));
+        let other = row("00000096385074", "B");
+        // Of a file the second is told; one item may have several.
+        let file = [(&short, None), (&long, None), (&other, None)];
+        assert_eq!(faults(&[], &file), [(2, "taken A".to_owned())]);
+        for there in [coded("96385074", false), coded("00000096385074", true)] {
+            assert_eq!(faults(&[there], &[(&other, None)]), [(0, "taken A".to_owned())]);
+        }
+        // One that goes to another item is not held against itself.
+        let moved = row("96385074", "B");
+        assert_eq!(faults(&[coded("96385074", false)], &[(&moved, Some(&short))]), []);
+        // What was written before stays.
+        assert_eq!(faults(&[coded("96385074", true)], &[(&other, Some(&other))]), []);
     }
 }

@@ -1,7 +1,7 @@
 //! How much of one unit another is: what the conversions of a tenant say together, of an
 //! item before those of all, backwards as well, and over units between.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use axum::Json;
 use axum::extract::State;
@@ -43,33 +43,61 @@ pub struct Rate {
 /// none, or the number has too many digits. Pure.
 #[must_use]
 pub fn factor(rates: &[Rate], item: &str, from: &str, to: &str) -> Option<Decimal> {
-    let mut ways: BTreeMap<&str, BTreeMap<&str, Decimal>> = BTreeMap::new();
+    let mut ways = Ways::default();
     // Those of all first, so that those of the item stand in their place; and of each the
     // way back first, so that the way as it is written stands in its place.
     for of in ["", item] {
         let own = || rates.iter().filter(|rate| rate.item == of);
         for rate in own() {
             if let Some(back) = Decimal::ONE.checked_div(rate.factor) {
-                ways.entry(&rate.to).or_default().insert(&rate.from, back);
+                ways.0.entry(&rate.to).or_default().insert(&rate.from, back);
             }
         }
         for rate in own() {
-            ways.entry(&rate.from).or_default().insert(&rate.to, rate.factor);
+            ways.0.entry(&rate.from).or_default().insert(&rate.to, rate.factor);
         }
     }
-    let mut seen = BTreeSet::from([from]);
-    let mut next = VecDeque::from([(from, Decimal::ONE)]);
-    while let Some((unit, so_far)) = next.pop_front() {
-        if unit == to {
-            return Some(so_far);
+    ways.find(from, to)
+}
+
+/// From a unit to those that a rate leads to, there or back.
+#[derive(Debug, Default)]
+struct Ways<'r>(BTreeMap<&'r str, BTreeMap<&'r str, Decimal>>);
+
+impl<'r> Ways<'r> {
+    /// One more rate of the same item, each written once.
+    fn add(&mut self, rate: &'r Rate) {
+        if let Some(back) = Decimal::ONE.checked_div(rate.factor) {
+            // The way as it is written comes before the way back of another.
+            self.0.entry(&rate.to).or_default().entry(&rate.from).or_insert(back);
         }
-        for (&other, &each) in ways.get(unit).into_iter().flatten() {
-            if seen.insert(other) {
-                next.push_back((other, so_far.checked_mul(each)?));
+        self.0.entry(&rate.from).or_default().insert(&rate.to, rate.factor);
+    }
+
+    /// See [`factor`].
+    fn find(&self, from: &str, to: &str) -> Option<Decimal> {
+        if from == to {
+            return Some(Decimal::ONE);
+        }
+        // Every way has one back.
+        if !self.0.contains_key(to) {
+            return None;
+        }
+        let mut seen = BTreeSet::from([from]);
+        let mut next = VecDeque::from([(from, Decimal::ONE)]);
+        while let Some((unit, so_far)) = next.pop_front() {
+            for (&other, &each) in self.0.get(unit).into_iter().flatten() {
+                if seen.insert(other) {
+                    let there = so_far.checked_mul(each)?;
+                    if other == to {
+                        return Some(there);
+                    }
+                    next.push_back((other, there));
+                }
             }
         }
+        None
     }
-    None
 }
 
 /// A quantity in another unit, exact to six places; `None` where no conversion leads there.
@@ -95,7 +123,10 @@ pub(super) fn judge<'a>(tx: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a
     Box::pin(async move {
         let items: Vec<String> = rows.iter().map(|row| rate(row.row).item).collect();
         let there = item_store::rates(tx, &items).await?;
-        Ok(contradictions(there, rows.iter().map(|row| rate(row.row)).collect()))
+        let new: Vec<Rate> = rows.iter().map(|row| rate(row.row)).collect();
+        // Apart from the runtime's own threads: a file may bring tens of thousands.
+        let judged = tokio::task::spawn_blocking(move || contradictions(&there, &new)).await;
+        judged.map_err(|error| DbError::from(sqlx::Error::Protocol(error.to_string())))
     })
 }
 
@@ -110,16 +141,23 @@ fn rate(row: &Row) -> Rate {
     }
 }
 
+/// The columns that name a rate.
+fn key(rate: &Rate) -> (&str, &str, &str) {
+    (&rate.item, &rate.from, &rate.to)
+}
+
 /// Which of the new rates contradict what is there, or one before them. Pure.
-fn contradictions(mut there: Vec<Rate>, new: Vec<Rate>) -> Vec<Fault> {
-    let same =
-        |one: &Rate, other: &Rate| (&one.item, &one.from, &one.to) == (&other.item, &other.from, &other.to);
-    there.retain(|old| !new.iter().any(|rate| same(old, rate)));
+fn contradictions(there: &[Rate], new: &[Rate]) -> Vec<Fault> {
+    let written: HashSet<(&str, &str, &str)> = new.iter().map(key).collect();
+    // Those of an item may differ from those of all, which they replace.
+    let mut items: HashMap<&str, Ways<'_>> = HashMap::new();
+    for rate in there.iter().filter(|old| !written.contains(&key(old))) {
+        items.entry(&rate.item).or_default().add(rate);
+    }
     let mut faults = Vec::new();
-    for (at, rate) in new.into_iter().enumerate() {
-        // Those of an item may differ from those of all, which they replace.
-        let own: Vec<Rate> = there.iter().filter(|other| other.item == rate.item).cloned().collect();
-        if let Some(known) = factor(&own, &rate.item, &rate.from, &rate.to)
+    for (at, rate) in new.iter().enumerate() {
+        let own = items.entry(&rate.item).or_default();
+        if let Some(known) = own.find(&rate.from, &rate.to)
             && !agree(known, rate.factor)
         {
             let known = known.round_dp(6).normalize();
@@ -130,7 +168,7 @@ fn contradictions(mut there: Vec<Rate>, new: Vec<Rate>) -> Vec<Fault> {
             faults.push(Fault { at, field: "factor", wrong });
             continue;
         }
-        there.push(rate);
+        own.add(rate);
     }
     faults
 }
@@ -233,7 +271,7 @@ mod tests {
     fn what_says_other_than_what_is_there_is_refused() {
         let there = || vec![of("", "kg", "g", "1000"), of("", "t", "kg", "1000")];
         let faults = |new: Vec<Rate>| -> Vec<(usize, String)> {
-            let found = contradictions(there(), new).into_iter();
+            let found = contradictions(&there(), &new).into_iter();
             found.map(|fault| (fault.at, fault.wrong.args[2].1.clone())).collect()
         };
         assert_eq!(faults(vec![of("", "g", "kg", "0.001")]), []);
@@ -247,5 +285,22 @@ mod tests {
         assert_eq!(faults(two), [(1, "0.083333".into())]);
         // A third has no end: its six places agree.
         assert_eq!(faults(vec![of("", "a", "b", "3"), of("", "b", "a", "0.333333")]), []);
+    }
+
+    #[test]
+    fn tens_of_thousands_are_judged_at_once() {
+        // By comparing each with each it takes minutes.
+        let own: Vec<Rate> = (0..40_000).map(|n| of(&format!("I{n}"), "box", "pcs", "12")).collect();
+        assert!(contradictions(&own, &own).is_empty(), "the same again");
+        // Each with each: every way is there already but for the first of each unit.
+        let units: Vec<String> = (0..60).map(|n| format!("u{n}")).collect();
+        let pairs = units.iter().flat_map(|from| units.iter().map(move |to| (from, to)));
+        let mut all: Vec<Rate> =
+            pairs.filter(|(from, to)| from != to).map(|(from, to)| of("", from, to, "1")).collect();
+        assert!(contradictions(&[], &all).is_empty());
+        all.push(of("", "u59", "u60", "1"));
+        all.push(of("", "u60", "u7", "2"));
+        let faults = contradictions(&[], &all);
+        assert_eq!(faults.iter().map(|fault| fault.at).collect::<Vec<_>>(), [all.len() - 1]);
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::Error;
 
-use super::barcodes::Scanned;
+use super::barcodes::{Coded, Scanned};
 use super::conversions::Rate;
 use crate::db::Tx;
 
@@ -20,6 +20,23 @@ pub(super) async fn barcodes(tx: &mut Tx, codes: &[String]) -> Result<Vec<Scanne
              union all
              select i.gtin, i.item, i.base_unit, '1'
              from items i where i.tenant_id = $1 and i.gtin = any($2) and i.deleted_at is null) found"#,
+        tenant,
+        codes,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What has these codes: barcodes, and GTINs of items.
+pub(super) async fn coded(tx: &mut Tx, codes: &[String]) -> Result<Vec<Coded>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Coded,
+        r#"select barcode as "code!", item as "item!", false as "own!" from item_barcodes
+           where tenant_id = $1 and barcode = any($2) and deleted_at is null
+           union all
+           select gtin, item, true from items
+           where tenant_id = $1 and gtin = any($2) and deleted_at is null"#,
         tenant,
         codes,
     )

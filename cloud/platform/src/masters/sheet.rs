@@ -18,6 +18,11 @@ pub const MOST_ROWS: usize = 50_000;
 const MOST_COLUMNS: usize = 200;
 /// Most bytes that a workbook may hold once unpacked.
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
+/// Most characters of a cell of a workbook, which is what Excel itself allows.
+const LONGEST_CELL: usize = 32_767;
+/// Most bytes that the cells of a workbook may hold together. Cells share a text that they
+/// have in common, so that a small file may say a great deal.
+const MAX_CELLS: usize = 64 * 1024 * 1024;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +147,7 @@ fn xlsx(bytes: &[u8]) -> Result<Sheet, Mistake> {
     let mut reader = book.worksheet_cells_reader(&name).map_err(|_| unreadable())?;
     let mut sheet = Sheet::default();
     let (mut line, mut cells): (usize, Vec<String>) = (0, Vec::new());
+    let mut held = 0;
     while let Some(cell) = reader.next_cell().map_err(|_| unreadable())? {
         let (row, column) = cell.get_position();
         let (row, column) = (row as usize + 1, column as usize);
@@ -159,13 +165,22 @@ fn xlsx(bytes: &[u8]) -> Result<Sheet, Mistake> {
             DataRef::Error(_) => {
                 let wrong = Wrong::new("formula");
                 let field = sheet.head.get(column).cloned().unwrap_or_default();
+                held += size_of::<Mistake>() + field.len();
                 sheet.mistakes.push(Mistake { field, ..alone(row, wrong) });
                 String::new()
             }
             value => text(value),
         };
+        let text = text.trim();
+        if text.len() > LONGEST_CELL && text.chars().count() > LONGEST_CELL {
+            return Err(alone(row, Wrong::new("long").with("most", LONGEST_CELL)));
+        }
+        held += text.len();
+        if held > MAX_CELLS {
+            return Err(alone(row, Wrong::new("file-large").with("most", MAX_CELLS / (1024 * 1024))));
+        }
         if let Some(cell) = cells.get_mut(column) {
-            *cell = text.trim().to_owned();
+            *cell = text.to_owned();
         }
     }
     sheet.add(line, cells)?;
@@ -219,6 +234,8 @@ fn moment(days: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -232,6 +249,44 @@ mod tests {
         assert_eq!(Sheet::read(b"\n\n").unwrap_err().wrong.key, "file-empty");
         assert_eq!(Sheet::read(b"a,b\n\xff,c\n").unwrap_err().wrong.key, "file-text");
         assert_eq!(Sheet::read(b"PK\x03\x04nonsense").unwrap_err().wrong.key, "file-xlsx");
+    }
+
+    /// A workbook of so many rows of this one text, under a head.
+    fn book(rows: u32, text: &str) -> Vec<u8> {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let sheet = book.add_worksheet();
+        sheet.write_string(0, 0, "name").unwrap();
+        for row in 1..=rows {
+            sheet.write_string(row, 0, text).unwrap();
+        }
+        book.save_to_buffer().unwrap()
+    }
+
+    /// A workbook with another text in the place of this one, in all its parts.
+    fn with_text(book: &[u8], from: &str, to: &str) -> Vec<u8> {
+        let mut parts = zip::ZipArchive::new(Cursor::new(book)).unwrap();
+        let mut made = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for at in 0..parts.len() {
+            let mut part = parts.by_index(at).unwrap();
+            let (name, mut text) = (part.name().unwrap().into_owned(), String::new());
+            part.read_to_string(&mut text).unwrap();
+            made.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            made.write_all(text.replace(from, to).as_bytes()).unwrap();
+        }
+        made.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_small_workbook_that_says_a_great_deal_is_refused() {
+        // Three thousand cells share a text: a small file, and a hundred megabytes.
+        let bytes = book(3000, &"a".repeat(LONGEST_CELL));
+        assert!(bytes.len() < 100_000, "{}", bytes.len());
+        assert_eq!(Sheet::read(&bytes).unwrap_err().wrong.key, "file-large");
+        assert_eq!(Sheet::read(&book(10, &"a".repeat(LONGEST_CELL))).unwrap().rows.len(), 10);
+        // Excel writes no longer cell, other programs may.
+        let told = Sheet::read(&with_text(&book(2, "MARK"), "MARK", &"a".repeat(LONGEST_CELL + 1)));
+        let told = told.unwrap_err();
+        assert_eq!((told.row, told.wrong.key.as_str()), (Some(2), "long"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! catalogue, each quoted; what people give is always bound. Rows go in and out
 //! as JSON, which Postgres turns into the columns' own types.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -332,11 +332,13 @@ pub(super) fn numbered(pair: &Value) -> Option<(usize, String)> {
 }
 
 /// Which of the values, each of the reference's columns in their order, lead to
-/// no row that stands.
+/// no row that stands. With `hold` those that do lead to one keep it from being deleted
+/// until the commit: a delete locks the row before it looks for what uses it.
 pub(super) async fn references_missing(
     tx: &mut Tx,
     reference: &Reference,
     values: &[Vec<String>],
+    hold: bool,
 ) -> Result<Vec<usize>, Error> {
     if values.is_empty() {
         return Ok(Vec::new());
@@ -351,15 +353,17 @@ pub(super) async fn references_missing(
     let pairs =
         reference.target.columns.iter().zip(&names).map(|(to, from)| format!("t.{} = x.{from}", quoted(to)));
     let sql = format!(
-        "select x.n from jsonb_to_recordset($2) as x(n bigint, {}) where not exists (
-             select from {} t where t.tenant_id = $1 and t.deleted_at is null and {}) order by x.n",
+        "select x.n from jsonb_to_recordset($2) as x(n bigint, {})
+         join {} t on t.tenant_id = $1 and t.deleted_at is null and {}{}",
         joined(&names, |name| format!("{name} text")),
         quoted(&reference.target.table),
         pairs.collect::<Vec<_>>().join(" and "),
+        if hold { " for key share of t" } else { "" },
     );
-    let missing =
+    let found =
         scalar::<i64>(sql).bind(tenant).bind(Value::Array(rows.collect())).fetch_all(tx.conn()).await?;
-    Ok(missing.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
+    let found: HashSet<usize> = found.into_iter().filter_map(|at| usize::try_from(at).ok()).collect();
+    Ok((0..values.len()).filter(|at| !found.contains(at)).collect())
 }
 
 /// Codes and names of plants that stand, by code, for a reader of this language: they are no

@@ -10,13 +10,17 @@ use super::declare::{Candidate, Fault, Judging};
 use super::kind::Kind;
 use super::shape::Shape;
 use super::write::{self, Change};
-use super::{MastersError, Mistake, Row, Wrong, item_store, service, store};
+use super::{MastersError, Mistake, Row, Wrong, barcodes, item_store, service, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 
-/// Judges items that are to be written, as far as variants go.
+/// Judges items that are to be written, as far as variants and their GTINs go.
 pub(super) fn judge<'a>(tx: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a> {
-    Box::pin(async move { judged(tx, rows).await })
+    Box::pin(async move {
+        let mut faults = judged(tx, rows).await?;
+        faults.extend(barcodes::gtins(tx, rows).await?);
+        Ok(faults)
+    })
 }
 
 fn of<'r>(row: &'r Row, name: &str) -> &'r str {

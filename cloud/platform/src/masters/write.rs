@@ -19,6 +19,9 @@ use crate::reference;
 use crate::seed::nearest;
 use crate::tenancy;
 
+/// Most codes for which what is near is looked for: each is compared with all that there are.
+const MOST_HINTS: usize = 1000;
+
 /// A row that somebody wants to write.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
@@ -258,15 +261,26 @@ async fn lead_somewhere(
     drafts: &mut [Draft],
 ) -> Result<(), MastersError> {
     let field = reference.columns.last().cloned().unwrap_or_default();
+    // What a row refers to already is not deleted while it does.
+    let (mut known, mut new) = (BTreeSet::new(), BTreeSet::new());
     // A form's hint about another field would only confuse.
-    let all: BTreeSet<Vec<String>> = drafts
-        .iter()
-        .filter(|draft| !draft.is_wrong(&field))
-        .flat_map(|draft| referred(reference, &draft.row))
-        .collect();
-    let all: Vec<Vec<String>> = all.into_iter().collect();
-    let missing = store::references_missing(tx, reference, &all).await?;
-    let mut missing: BTreeSet<&Vec<String>> = missing.into_iter().filter_map(|at| all.get(at)).collect();
+    for draft in drafts.iter().filter(|draft| !draft.is_wrong(&field)) {
+        let before = draft.change.before.as_ref().filter(|before| !before.deleted);
+        let had = before.map(|before| referred(reference, &before.row)).unwrap_or_default();
+        for value in referred(reference, &draft.row) {
+            if had.contains(&value) {
+                known.insert(value)
+            } else {
+                new.insert(value)
+            };
+        }
+    }
+    let mut missing: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (values, hold) in [(known, false), (new, true)] {
+        let values: Vec<Vec<String>> = values.into_iter().collect();
+        let gone = store::references_missing(tx, reference, &values, hold).await?;
+        missing.extend(gone.into_iter().filter_map(|at| values.get(at).cloned()));
+    }
     if reference.target.table == shape.master.table {
         let plain = |draft: &Draft| -> Vec<String> {
             let of = |name: &String| draft.row.get(name).map(Kind::plain).unwrap_or_default();
@@ -280,13 +294,22 @@ async fn lead_somewhere(
         return Ok(());
     }
     let known = store::options(tx, reference, 500).await?;
+    let mut hints: HashMap<String, Option<&str>> = HashMap::new();
     for draft in drafts.iter_mut().filter(|draft| !draft.is_wrong(&field)) {
         let Some(gone) = referred(reference, &draft.row).into_iter().find(|value| missing.contains(value))
         else {
             continue;
         };
         let code = gone.last().cloned().unwrap_or_default();
-        let near = nearest(&code, known.iter().map(|(code, _)| code.as_str()));
+        let near = match hints.get(&code) {
+            Some(near) => *near,
+            None if hints.len() < MOST_HINTS => {
+                let near = nearest(&code, known.iter().map(|(code, _)| code.as_str()));
+                hints.insert(code.clone(), near);
+                near
+            }
+            None => None,
+        };
         let wrong = match near {
             Some(near) if near != code => Wrong::new("missing-near").with("near", near),
             _ => Wrong::new("missing"),

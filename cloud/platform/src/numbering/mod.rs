@@ -117,6 +117,11 @@ impl<'a> Need<'a> {
     pub fn series(self, series: &'a str) -> Self {
         Self { series: Some(series), ..self }
     }
+
+    /// Whether the law says how its number looks.
+    fn by_law(&self) -> bool {
+        self.gstin.is_some_and(|gstin| !gstin.is_empty()) && kind(self.kind).is_some_and(|kind| kind.gst)
+    }
 }
 
 /// A number that was taken.
@@ -194,6 +199,20 @@ impl From<NumberingError> for Problem {
 }
 
 impl Series {
+    /// Whether such a document may have a number of it.
+    fn fits(&self, need: &Need<'_>) -> bool {
+        // What is not said fits each.
+        let same = |own: &Option<String>, said: Option<&str>| match (own.as_deref(), said) {
+            (Some(own), Some(said)) => said.is_empty() || own == said,
+            _ => true,
+        };
+        self.kind == need.kind
+            && self.company == need.company
+            && same(&self.gstin, need.gstin)
+            && same(&self.plant, need.plant)
+            && (self.gst_rule || !need.by_law())
+    }
+
     fn pattern(&self) -> Result<Pattern, NumberingError> {
         let rules = Rules {
             width: usize::try_from(self.width).unwrap_or(1),
@@ -224,7 +243,7 @@ async fn series_of(tx: &mut Tx, need: &Need<'_>) -> Result<Series, NumberingErro
         Some(code) => store::series_named(tx, code, false).await?,
         None => store::series_for(tx, need).await?,
     };
-    found.filter(|series| series.kind == need.kind && series.company == need.company).ok_or_else(none)
+    found.filter(|series| series.fits(need)).ok_or_else(none)
 }
 
 /// Takes the next number for a document, in the document's own transaction. Of a

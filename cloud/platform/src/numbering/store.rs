@@ -21,6 +21,8 @@ pub(super) struct Series {
     pub series: String,
     pub kind: String,
     pub company: String,
+    pub gstin: Option<String>,
+    pub plant: Option<String>,
     pub pattern: String,
     pub width: i16,
     pub starts_at: i32,
@@ -35,7 +37,8 @@ pub(super) async fn series_named(tx: &mut Tx, code: &str, closed: bool) -> Resul
     let tenant = tx.tenant();
     sqlx::query_as!(
         Series,
-        "select series, kind, company, pattern, width, starts_at, reset, year_starts, gap_free, gst_rule
+        "select series, kind, company, gstin, plant, pattern, width, starts_at, reset, year_starts, gap_free,
+                gst_rule
          from document_series where tenant_id = $1 and series = $2 and (deleted_at is null or $3)",
         tenant,
         code,
@@ -50,7 +53,8 @@ pub(super) async fn series_standing(tx: &mut Tx, codes: &[String]) -> Result<Vec
     let tenant = tx.tenant();
     sqlx::query_as!(
         Series,
-        "select series, kind, company, pattern, width, starts_at, reset, year_starts, gap_free, gst_rule
+        "select series, kind, company, gstin, plant, pattern, width, starts_at, reset, year_starts, gap_free,
+                gst_rule
          from document_series where tenant_id = $1 and series = any($2) and deleted_at is null",
         tenant,
         codes,
@@ -60,21 +64,24 @@ pub(super) async fn series_standing(tx: &mut Tx, codes: &[String]) -> Result<Vec
 }
 
 /// The series for such a document: that of its registration before that of its
-/// plant before that of all.
+/// plant before that of all; where the law says how its number looks, of those that
+/// keep to that.
 pub(super) async fn series_for(tx: &mut Tx, need: &Need<'_>) -> Result<Option<Series>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Series,
-        "select series, kind, company, pattern, width, starts_at, reset, year_starts, gap_free, gst_rule
+        "select series, kind, company, gstin, plant, pattern, width, starts_at, reset, year_starts, gap_free,
+                gst_rule
          from document_series
          where tenant_id = $1 and kind = $2 and company = $3 and automatic and deleted_at is null
-           and (gstin is null or gstin = $4) and (plant is null or plant = $5)
+           and (gstin is null or gstin = $4) and (plant is null or plant = $5) and (gst_rule or not $6)
          order by gstin nulls last, plant nulls last limit 1",
         tenant,
         need.kind,
         need.company,
         need.gstin,
         need.plant,
+        need.by_law(),
     )
     .fetch_optional(tx.conn())
     .await

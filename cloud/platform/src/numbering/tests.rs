@@ -155,6 +155,33 @@ async fn a_definition_is_judged_beside_the_others() {
     assert_eq!(keys(again), pair("pattern", "pattern-meets"), "also beside one that is closed");
 }
 
+#[tokio::test]
+async fn a_document_of_a_gstin_takes_no_number_that_the_law_does_not_allow() {
+    let office = Office::new().await;
+    let (one, other) = ("27AAPFU0939F1ZV", "19AAPFU0939F1ZS");
+    let loose =
+        [("series", "KOL"), ("plant", "KOL"), ("gst_rule", "false"), ("pattern", "INVOICE-KOL/{FY}/{SEQ}")];
+    office.define(INVOICES, &loose).await.unwrap();
+    let none = |taken: Result<String, NumberingError>| {
+        assert!(matches!(taken, Err(NumberingError::NoSeries { .. })), "{taken:?}");
+    };
+    let at = invoice("2026-05-01");
+    assert_eq!(office.take(&at.plant("KOL")).await.unwrap(), "INVOICE-KOL/26-27/00001");
+    none(office.take(&at.plant("KOL").gstin(one)).await);
+    none(office.take(&at.gstin(one).series("KOL")).await);
+    none(office.take(&at.plant("VSK").series("KOL")).await);
+    // Another one that keeps to the rule comes in its place.
+    office.define(INVOICES, &[]).await.unwrap();
+    assert_eq!(office.take(&at.plant("KOL").gstin(one)).await.unwrap(), "INV/26-27/00001");
+    assert_eq!(office.take(&at.plant("KOL")).await.unwrap(), "INVOICE-KOL/26-27/00002");
+    // One that is named is of the document's own registration.
+    let of_gstin = [("series", "MH"), ("pattern", "MH/{FY}/{SEQ}"), ("gstin", one)];
+    office.define(INVOICES, &of_gstin).await.unwrap();
+    none(office.take(&at.gstin(other).series("MH")).await);
+    assert_eq!(office.take(&at.gstin(one).series("MH")).await.unwrap(), "MH/26-27/00001");
+    assert_eq!(office.take(&at.series("MH")).await.unwrap(), "MH/26-27/00002");
+}
+
 /// Many takers at once, some of which roll back or are cut off in the middle.
 async fn crowd(office: &Arc<Office>, takers: u32) -> BTreeSet<String> {
     let mut all = JoinSet::new();

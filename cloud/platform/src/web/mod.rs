@@ -77,7 +77,7 @@ pub(crate) use signin::{
 pub use state::{AppState, Builder};
 pub use told::kept;
 pub(crate) use told::{Done, status_of};
-pub(crate) use unread::no_object;
+pub(crate) use unread::{no_object, no_text, no_value};
 pub use version::{IfMatch, etag, not_modified};
 pub use within::beyond;
 pub use workbook::{TIME, WorkSheet, workbook};

@@ -62,8 +62,24 @@ pub(super) fn no_json(said: String) -> Problem {
 
 /// The problem that a field is no object, where one is expected.
 pub(crate) fn no_object(field: String) -> Problem {
-    let wrong = Unread::Kind { field: field.clone(), wanted: "object" };
     let said = format!("{field}: an object is expected");
+    misread(Unread::Kind { field, wanted: "object" }, said)
+}
+
+/// The problem that a field is no text, where one is expected.
+pub(crate) fn no_text(field: String) -> Problem {
+    let said = format!("{field}: a text is expected");
+    misread(Unread::Kind { field, wanted: "text" }, said)
+}
+
+/// The problem that what stands in a field is not understood.
+pub(crate) fn no_value(field: String) -> Problem {
+    let said = format!("{field}: this is not understood");
+    misread(Unread::Value { field }, said)
+}
+
+fn misread(wrong: Unread, said: String) -> Problem {
+    let field = wrong.field().to_owned();
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", said)
         .both_told_by(field, move |texts| wrong.say(texts))
 }

@@ -166,7 +166,9 @@ pub(super) async fn sheet(
             line.held.iter().for_each(|reason| codes.reason(reason));
         }
         let words = Words::read_in(tx, &codes).await?;
-        rows.extend(lines.iter().map(|line| row(texts, &words, zone, line, &people, |key| uid_text(tenant, key))));
+        rows.extend(
+            lines.iter().map(|line| row(texts, &words, zone, line, &people, |key| uid_text(tenant, key))),
+        );
     }
     let head = |(column, key): (u16, &&str)| {
         let name = texts.t(key);

@@ -421,6 +421,31 @@ async fn a_scan_finds_item_unit_and_quantity() {
     assert_eq!(scan("nothing").await, None);
 }
 
+#[tokio::test]
+async fn a_printed_code_stands_for_one_item() {
+    let office = Office::new().await;
+    office.create("items", &[ITEM, &[("gtin", "08901234567890")]].concat()).await.unwrap();
+    office.create("items", &[ITEM, &[("item", "NUT-M6")]].concat()).await.unwrap();
+    for code in ["8901234567890", "08901234567890"] {
+        let of_another = office.create("item_barcodes", &[("barcode", code), ("item", "NUT-M6")]).await;
+        assert_eq!(fields(of_another), [pair("barcode", "taken")]);
+    }
+    for code in ["8901234567890", "96385074"] {
+        office.create("item_barcodes", &[("barcode", code), ("item", "BOLT-M6")]).await.unwrap();
+    }
+    let cap = [ITEM, &[("item", "CAP-M6"), ("gtin", "96385074")]].concat();
+    assert_eq!(fields(office.create("items", &cap).await), [pair("gtin", "taken")]);
+    // Of two that were written before nobody can tell which is meant.
+    let found = async |tx: &mut Tx| {
+        let sql = "insert into item_barcodes (tenant_id, barcode, item)
+                   values (app.tenant(), '00000096385074', 'NUT-M6')";
+        sqlx::query(sql).execute(tx.conn()).await?;
+        super::super::scanned(tx, "96385074").await
+    };
+    let found: Result<_, DbError> = office.test.db.tx(&office.cx, found).await;
+    assert_eq!(found.unwrap(), None);
+}
+
 /// Rows of items, each with a colour and a weight, of which few are red.
 async fn fill(office: &Office, count: usize) {
     let tenant = office.tenant;

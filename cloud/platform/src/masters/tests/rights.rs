@@ -202,6 +202,8 @@ async fn the_api_keeps_versions_and_tells_every_error() {
     assert_eq!(mistaken("[]").await, (422, json!("request.invalid"), Value::Null));
     let at = r#"{"item":"C","at":{"KOL":7}}"#;
     assert_eq!(mistaken(at).await, (422, json!("request.invalid"), json!("at.KOL")));
+    let list = r#"{"item":"C","hsn":["7318"]}"#;
+    assert_eq!(mistaken(list).await, (422, json!("request.invalid"), json!("hsn")));
 
     let (_, _, body) = site.call(&who, "GET", "/api/v1/masters/items?q=a&limit=1", "", "").await;
     let list: Value = serde_json::from_str(&body).unwrap();

@@ -1,8 +1,12 @@
 //! The life of one row.
 
-use serde_json::json;
+use std::time::Duration;
 
-use super::super::{delete, history, restore, update};
+use serde_json::json;
+use sqlx::ConnectOptions;
+use tokio::sync::Notify;
+
+use super::super::{delete, history, restore, store, update};
 use super::*;
 
 #[tokio::test]
@@ -208,4 +212,35 @@ async fn money_and_days_keep_every_digit() {
     ];
     let told = fields(office.create("tax_rates", &dates).await);
     assert_eq!(told, [pair("rate", "range"), pair("valid_until", "check-tax_rates_days")]);
+}
+
+#[tokio::test]
+async fn what_is_deleted_meanwhile_is_not_referred_to() {
+    let office = Office::new().await;
+    office.create("item_categories", &[("category", "FAST"), ("name", "Fasteners")]).await.unwrap();
+    let owner = office.test.owner_of(office.tenant).await;
+    let mut looks = owner.connect().await.unwrap();
+    let (shape, locked) = (office.shape("item_categories"), Notify::new());
+    // As a delete does: it locks the row, looks for what uses it, and marks it.
+    let deleting = office.test.db.tx(&office.cx, async |tx| {
+        service::find(tx, shape, "FAST", true).await?;
+        locked.notify_one();
+        let waits = "select count(*) from pg_locks where not granted
+                       and pid in (select pid from pg_stat_activity where datname = current_database())";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looks).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        store::row_mark(tx, shape, &["FAST".to_owned()], true).await?;
+        Ok::<_, MastersError>(())
+    });
+    let making = async {
+        locked.notified().await;
+        let item: Vec<(&str, &str)> = ITEM.iter().copied().chain([("category", "FAST")]).collect();
+        office.create("items", &item).await
+    };
+    let both = async { tokio::join!(deleting, making) };
+    let (deleted, made) =
+        tokio::time::timeout(Duration::from_secs(60), both).await.expect("nobody waits for ever");
+    deleted.unwrap();
+    assert_eq!(fields(made), [pair("category", "missing")]);
 }

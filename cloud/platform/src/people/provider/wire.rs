@@ -280,12 +280,12 @@ impl Providers {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
     use axum::{Json, Router};
     use serde_json::json;
 
     use super::jose::tests::{ES256, documented};
     use super::*;
+    use crate::web::routing::get;
 
     /// Some providers give a new key the name of the old one, or none at all.
     #[tokio::test]

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use axum::Json;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
@@ -19,6 +18,7 @@ use super::*;
 use crate::notify;
 use crate::people::totp;
 use crate::secrets::Secrets;
+use crate::web::routing::{get, post};
 
 const CLIENT: &str = "tracewright";
 const SECRET: &str = "s3cret+of/the client";

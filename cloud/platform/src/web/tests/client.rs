@@ -5,12 +5,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
 use chrono::Utc;
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::testing::TestDb;
+use crate::web::routing::{get, post};
 use crate::web::{
     AppState, Caller, Module, NavGroup, NavItem, Permission, Problem, Scope, Seen, Shell, app, keys,
 };
@@ -86,7 +86,7 @@ impl Site {
             .route("/units", get(home))
             .route("/change", post(change))
             .route("/api/change", post(change))
-            .route("/panics", get(panics).post(panics));
+            .route("/panics", get(panics).merge(post(panics)));
         Self { tenant, key: key.reveal().to_owned(), router: app(state, pages), db }
     }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -13,6 +12,7 @@ use tokio::sync::Notify;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::testing::TestDb;
+use crate::web::routing::post;
 use crate::web::{AppState, Caller, Problem, Scope, app, keys};
 
 async fn names(db: &Db, cx: &Cx) -> Vec<String> {

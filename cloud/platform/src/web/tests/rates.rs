@@ -9,7 +9,6 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -18,6 +17,7 @@ use uuid::Uuid;
 use crate::ctx::Cx;
 use crate::db::DbError;
 use crate::testing::TestDb;
+use crate::web::routing::{get, post};
 use crate::web::{AppState, Caller, Network, Path, Problem, Rate, Rates, Scope, app, keys};
 
 struct Site {
@@ -62,7 +62,7 @@ impl Site {
             .route("/api/v1/me", get(async |caller: Caller| caller.tenant_code))
             .route("/api/v1/open", get(async || "open"))
             .route("/api/v1/things/{id}", get(async |Path(id): Path<Uuid>| id.to_string()))
-            .route("/api/v1/slow", post(slow).get(slow));
+            .route("/api/v1/slow", post(slow).merge(get(slow)));
         Self { router: app(state, routes), test, keys }
     }
 

@@ -1,6 +1,6 @@
 //! Files of requests. Who may see a request, or is asked about it, sees its files; who
-//! raised it adds and changes them as long as it is on its way: what was approved stays
-//! as it was when it was approved.
+//! raised it adds and changes them until somebody approves it, and again when it comes
+//! back: what was approved stays as it was when it was approved.
 
 use super::pages::{may_see, owner};
 use super::store;
@@ -9,10 +9,11 @@ use crate::ctx::Cx;
 use crate::db::{DbError, Tx};
 use crate::files::{Right, Subject, Whose, id_of};
 use crate::web::{Caller, Permission};
-use crate::workflow::store::instances;
+use crate::workflow::store::instances::{self, Happened};
 use crate::workflow::{DECIDE, READ, reads, show};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 /// Whoever has one of these may see files of some requests.
 const VIEW: &[Permission] = &[REQUEST_RAISE, REQUEST_READ, DECIDE, READ];
@@ -61,6 +62,24 @@ fn title<'a>(
     .boxed()
 }
 
+/// Whether files of a request in this state may change.
+async fn changes(tx: &mut Tx, id: Uuid, state: &str) -> Result<bool, DbError> {
+    match state {
+        "sent_back" => Ok(true),
+        "open" => match instances::of_subject(tx, KIND, id).await? {
+            Some(instance) => Ok(!is_approved(&instances::history(tx, instance.instance_id).await?)),
+            None => Ok(true),
+        },
+        _ => Ok(false),
+    }
+}
+
+/// Whether somebody approved it since it was raised or sent once more. Pure.
+fn is_approved(history: &[Happened]) -> bool {
+    let sent = |it: &Happened| matches!(it.what.as_str(), "started" | "resubmitted");
+    history.iter().rev().take_while(|it| !sent(it)).any(|it| it.what == "approve")
+}
+
 fn reach<'a>(
     tx: &'a mut Tx,
     caller: &'a Caller,
@@ -70,7 +89,7 @@ fn reach<'a>(
         let Some(id) = id_of(key) else { return Ok(None) };
         let Some(request) = store::find(tx, id).await? else { return Ok(None) };
         let own = caller.may(&REQUEST_RAISE) && request.raised_by == owner(caller, &request);
-        if own && matches!(request.state.as_str(), "open" | "sent_back") {
+        if own && changes(tx, id, &request.state).await? {
             return Ok(Some(Right::Edit));
         }
         if own || may_see(caller, &request) {

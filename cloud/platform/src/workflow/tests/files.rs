@@ -151,3 +151,57 @@ async fn a_request_takes_files_of_whoever_raised_it_for_those_who_may_see_it() {
         assert_eq!(site.call(cookie, "GET", &content, "").await.1, "we offer less");
     }
 }
+
+#[tokio::test]
+async fn what_one_of_two_approved_is_what_the_other_sees() {
+    let site = Site::new().await;
+    let tenant = site.office.tenant;
+    let (owner, raised) = site.join(tenant, "Owner", "BUYER").await;
+    let (head, _) = site.join(tenant, "Head", "DEPT_HEAD").await;
+    site.join(tenant, "Manager", "PLANT_MANAGER").await;
+    site.office.publish(SPEC, None).await;
+    let request = site.office.raise(owner, "purchase_requisition", "60000").await;
+    let add = format!("/api/v1/files?kind=request&key={}&name=quotation.txt", request.request_id);
+    let (_, made) = site.call(&raised, "POST", &add, "we offer").await;
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let content = format!("/api/v1/files/{}/content", made["id"].as_str().unwrap());
+
+    // One that is still under way when the first approves.
+    let (go, gone) = tokio::sync::oneshot::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel::<()>();
+    let pieces = async_pieces(begun, gone);
+    let slow = Asked::builder()
+        .method("PUT")
+        .uri(format!("{content}?name=slow.txt"))
+        .header(header::HOST, "tw.test")
+        .header(header::COOKIE, &raised)
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from_stream(pieces))
+        .unwrap();
+    let sending = tokio::spawn(site.router.clone().oneshot(slow));
+    begins.await.unwrap();
+    site.office.decide(&request, head, Action::Approve).await.unwrap();
+    go.send(()).unwrap();
+    assert_eq!(sending.await.unwrap().unwrap().status(), StatusCode::FORBIDDEN);
+
+    assert_eq!(site.office.standing(&request).await.state, "PENDING_APPROVAL", "a second is asked");
+    assert_eq!(site.status(&raised, "PUT", &format!("{content}?name=b.txt"), "we offer less").await, 403);
+    assert_eq!(site.status(&raised, "POST", &add, "one more").await, 403);
+    assert_eq!(site.call(&raised, "GET", &content, "").await.1, "we offer");
+}
+
+/// A body in two pieces: when the first is asked for, `begun` is told; the second comes after `go`.
+fn async_pieces(
+    begun: tokio::sync::oneshot::Sender<()>,
+    go: tokio::sync::oneshot::Receiver<()>,
+) -> impl futures_util::Stream<Item = Result<&'static str, std::io::Error>> + Send {
+    let first = futures_util::stream::once(async move {
+        let _ = begun.send(());
+        Ok("we offer ")
+    });
+    let second = futures_util::stream::once(async move {
+        let _ = go.await;
+        Ok("nothing")
+    });
+    futures_util::StreamExt::chain(first, second)
+}

@@ -45,17 +45,19 @@ pub async fn lot_seen(tx: &mut Tx, lot: Uuid, plants: &[String]) -> Result<bool,
     .await
 }
 
-/// Whether labels of a hold are at one of the plants, and whether any are elsewhere;
-/// both false of a hold without labels. Labels that nothing is known of are nowhere.
+/// Whether labels that a hold still holds are at one of the plants, and whether any are
+/// elsewhere; both false of a hold without labels. Labels that nothing is known of are nowhere.
 pub async fn hold_reach(tx: &mut Tx, hold_id: Uuid, plants: &[String]) -> Result<(bool, bool), Error> {
     let tenant = tx.tenant();
     let row = sqlx::query!(
         r#"select exists (select from hold_members m
                           join uid_registry r on r.tenant_id = $1 and r.key = m.key
-                          where m.tenant_id = $1 and m.hold_id = $2 and r.plant = any($3)) as "here!",
+                          where m.tenant_id = $1 and m.hold_id = $2 and m.left_at is null
+                            and r.plant = any($3)) as "here!",
                   exists (select from hold_members m
                           join uid_registry r on r.tenant_id = $1 and r.key = m.key
-                          where m.tenant_id = $1 and m.hold_id = $2 and r.plant <> all($3)) as "elsewhere!""#,
+                          where m.tenant_id = $1 and m.hold_id = $2 and m.left_at is null
+                            and r.plant <> all($3)) as "elsewhere!""#,
         tenant,
         hold_id,
         plants,
