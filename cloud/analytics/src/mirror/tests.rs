@@ -264,7 +264,10 @@ fn accidents(mirrors: &Mirrors) -> Vec<String> {
 
 #[test]
 fn what_is_counted_is_told_by_the_last_batch_while_more_comes_than_is_taken_in() {
-    let at = |minute: u32| Some(format!("2025-01-10T14:{minute:02}:00Z").parse().unwrap());
+    let at = |minute: u32| {
+        let text = format!("2025-01-10T14:{minute:02}:00Z");
+        Some(text.parse::<chrono::DateTime<Utc>>().unwrap())
+    };
     let of = |batch_at, current_at| Freshness { batch: 7, batch_at, current_at, behind: 1 }.until();
     assert_eq!(of(at(25), at(0)), at(25), "a plant drains a day");
     assert_eq!((of(at(0), at(25)), of(at(3), None), of(None, at(3))), (at(25), at(3), at(3)));
