@@ -339,13 +339,14 @@ pub struct Walk {
     pub uid: String,
     /// backward or forward.
     pub direction: &'static str,
-    /// `recall`: links ever made and not voided. `as_built`: open ones only.
+    /// `ever`: links ever made and not voided. `as_built`: open ones only.
     pub mode: &'static str,
     /// UIDs of this page, nearest first, without the one where it began.
     pub nodes: Vec<WalkNode>,
     /// Links by which the page's nodes were reached.
     pub edges: Vec<WalkEdge>,
-    /// All UIDs of the walk, over all pages.
+    /// All UIDs of the walk, over all pages. Where it is `ever`, a recall may reach fewer: not what it was
+    /// taken out of.
     pub total: usize,
     /// Some link lies on a cycle, which only bad data makes.
     pub cycle: bool,

@@ -95,7 +95,7 @@ pub(crate) async fn lines(
     let head = Head {
         uid: begun.uid.clone(),
         direction: if direction == Direction::Backward { "backward" } else { "forward" },
-        mode: if ask.as_built { "as_built" } else { "recall" },
+        mode: if ask.as_built { "as_built" } else { "ever" },
         total: begun.graph.order.len(),
         cycle: !begun.graph.cyclic.is_empty(),
         deeper: begun.graph.deeper,

@@ -230,7 +230,7 @@ async fn walk_of(
     let mut walk = Walk {
         uid,
         direction: if direction == Direction::Backward { "backward" } else { "forward" },
-        mode: if ask.as_built { "as_built" } else { "recall" },
+        mode: if ask.as_built { "as_built" } else { "ever" },
         nodes,
         edges,
         total: graph.order.len(),

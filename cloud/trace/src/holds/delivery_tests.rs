@@ -242,3 +242,26 @@ async fn a_held_label_in_a_carton_that_was_dispatched_is_listed_as_with_the_cust
     assert_eq!((member.custody, member.inside_of.as_deref()), ("customer", Some(carton.as_str())));
     assert_eq!((member.partner.as_str(), member.document.as_str()), ("ACME", "DA-7"));
 }
+
+#[tokio::test]
+async fn what_is_too_much_for_one_hold_is_refused_with_a_way_out() {
+    let site = Site::new().await;
+    let id = Uuid::from_u128(9);
+    site.sql(
+        "insert into scopes (tenant_id, scope_id, name, criteria, members, through_batch) \
+         values (app.tenant(), '00000000-0000-0000-0000-000000000009', 'wide', '{}', 100001, 0); \
+         insert into scope_members (tenant_id, scope_id, key) \
+         select app.tenant(), '00000000-0000-0000-0000-000000000009', n from generate_series(1, 100001) n",
+    )
+    .await;
+    assert_eq!(site.ask("select count(*)::text from scope_members").await, (MAX_MEMBERS + 1).to_string());
+    let wish = Wish { scope: Some(id), reason: "cracks".into(), ..Wish::default() };
+    let genealogy = site.genealogy();
+    let told = view::preview(&site.db.db, &site.cx(), &genealogy, &wish).await.unwrap_err();
+    assert!(matches!(told, HoldingError::Hold(HoldError::TooMany)), "{told:?}");
+    let committed = crate::ingest::Committed::default();
+    let placed = holding::place(&site.db.db, &site.cx(), (&committed, &genealogy), &wish, noon()).await;
+    assert!(matches!(placed, Err(HoldingError::Hold(HoldError::TooMany))));
+    assert!(told.to_string().contains("recall"), "{told}");
+    assert_eq!(site.ask("select count(*)::text from holds").await, "0");
+}

@@ -99,7 +99,7 @@ pub fn module(genealogy: &Genealogy) -> Module {
         .attached([attached::ATTACHED])
 }
 
-/// Most labels of one hold. A larger scope is a recall, which holds by lot.
+/// Most labels of one hold. A recall holds more, by several holds.
 pub const MAX_MEMBERS: usize = 100_000;
 /// Reason of a fact whose own reason is free text.
 pub const OFFICE: &str = "office";
@@ -171,7 +171,7 @@ pub enum HoldError {
     #[error("the scope is not whole")]
     Unfinished,
     /// More than [`MAX_MEMBERS`] labels.
-    #[error("the scope has more than {MAX_MEMBERS} labels")]
+    #[error("more than {MAX_MEMBERS} labels: hold them in parts, or by a recall")]
     TooMany,
     /// No reason, or one that does not fit.
     #[error("a reason of 1 to {MAX_REASON} characters is needed")]

@@ -249,7 +249,7 @@ error-tenant-unknown = The organisation is not known.
 error-hold-fields = Some fields are not right.
 error-hold-unknown = Nothing is known of what is to be held.
 error-hold-reason = A reason of up to 200 characters is needed.
-error-hold-too_many = These are too many UIDs for one hold.
+error-hold-too_many = One hold holds at most 100,000 UIDs, and this is more. Keep several scopes, each of a shorter time or one plant, and hold each; or make a recall, which holds up to 200,000.
 error-hold-released = This hold was released already.
 notice-hold-placed = A hold was placed: { $reason } ({ $labels ->
     [one] { $labels } label

@@ -246,7 +246,7 @@ error-tenant-unknown = संस्था ज्ञात नहीं है।
 error-hold-fields = कुछ क्षेत्र ठीक नहीं हैं।
 error-hold-unknown = जिसे रोकना है, उसके बारे में कुछ ज्ञात नहीं।
 error-hold-reason = 200 अक्षरों तक का कारण चाहिए।
-error-hold-too_many = एक रोक के लिए UID बहुत अधिक हैं।
+error-hold-too_many = एक रोक में अधिकतम 1,00,000 UID हो सकते हैं, और ये उससे अधिक हैं। कम समय या एक संयंत्र के कई दायरे सहेजें और हर एक को रोकें; या रिकॉल बनाएँ, जो 2,00,000 तक रोकता है।
 error-hold-released = यह रोक पहले ही हटाई जा चुकी है।
 notice-hold-placed = रोक लगाई गई: { $reason } ({ $labels ->
     [one] { $labels } लेबल

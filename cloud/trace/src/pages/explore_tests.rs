@@ -326,6 +326,7 @@ async fn ten_thousand_units_make_a_short_page() {
     let found = web.json(&format!("/api/v1{path}")).await;
     assert_eq!(found["nodes"].as_array().unwrap().len(), 4);
     assert_eq!(found["total"], 10_000);
+    assert_eq!(found["mode"], "ever");
     let open: Vec<&str> =
         found["nodes"].as_array().unwrap().iter().skip(1).map(|node| node["id"].as_str().unwrap()).collect();
     let (_, opened) = web.get(&format!("{path}&open={}", open.join(","))).await;

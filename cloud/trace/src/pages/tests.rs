@@ -212,6 +212,7 @@ async fn the_api_answers_over_http() {
     assert_eq!(motor["events"][1]["readings"][0]["outside"], true);
 
     let forward = web.json(&format!("/api/v1/trace/{EXAMPLE}/forward?depth=50&limit=10000")).await;
+    assert_eq!(forward["mode"], "ever", "not what a recall reaches");
     let uids: Vec<_> = forward["nodes"].as_array().unwrap().iter().map(|node| node["uid"].clone()).collect();
     assert_eq!(uids, [uid("KOL", "FG", 1), uid("KOL", "PK", 1)]);
     let backward = web.json(&format!("/api/v1/trace/{}/backward", uid("KOL", "PK", 1))).await;

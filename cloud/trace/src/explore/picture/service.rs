@@ -47,7 +47,7 @@ pub struct Pictured {
     pub uid: String,
     /// backward or forward.
     pub direction: &'static str,
-    /// `recall`: links ever made and not voided. `as_built`: open ones only.
+    /// `ever`: links ever made and not voided. `as_built`: open ones only.
     pub mode: &'static str,
     /// All units, the beginning not counted.
     pub total: usize,
@@ -103,7 +103,7 @@ pub async fn picture_in(
     Ok(Pictured {
         uid: resolved.uid.to_string(),
         direction: if direction == Direction::Backward { "backward" } else { "forward" },
-        mode: if wish.as_built { "as_built" } else { "recall" },
+        mode: if wish.as_built { "as_built" } else { "ever" },
         total: graph.order.len(),
         picture: group(&units, &links, &opened(&wish.open)),
         deeper: graph.deeper,
