@@ -14,7 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -320,6 +320,15 @@ pub async fn first_given_up(tx: &mut Tx, message: &Claimed, now: DateTime<Utc>) 
 /// Those of the database.
 pub async fn refer(tx: &mut Tx, message: Uuid, reference: &str) -> Result<(), DbError> {
     Ok(store::refer(tx, message, reference).await?)
+}
+
+/// Notes the day by which a message is counted among those that were sent, or that it is
+/// not counted; `false` where that was so before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn counted(tx: &mut Tx, message: Uuid, day: Option<NaiveDate>) -> Result<bool, DbError> {
+    Ok(store::counted(tx, message, day).await?)
 }
 
 /// Notes that a mail which was sent did not arrive.

@@ -1,6 +1,6 @@
 //! All SQL of the outbox.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -209,6 +209,21 @@ pub(super) async fn refer(tx: &mut Tx, message: Uuid, reference: &str) -> Result
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Notes the day by which it is counted, or that it is not; `false` where that was so.
+pub(super) async fn counted(tx: &mut Tx, message: Uuid, day: Option<NaiveDate>) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update outbox set counted_on = $3, version = version + 1
+         where tenant_id = $1 and message_id = $2 and counted_on is distinct from $3",
+        tenant,
+        message,
+        day,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Notes that what was sent did not arrive.

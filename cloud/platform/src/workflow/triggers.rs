@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::asked;
 use super::cause;
+use super::condition::{Condition, Unjudged};
 use super::definition::{By, Definition, Start};
 use super::error::WorkflowError;
 use super::read::schedule;
@@ -273,7 +274,7 @@ async fn failed(
     next_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    let error: String = error.chars().take(500).collect();
+    let error = kept(&error);
     triggers::fired(tx, trigger.trigger_id, &error, next_at, now).await?;
     let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/workflows")
         .at(trigger.plant.iter().cloned().collect())
@@ -297,6 +298,45 @@ async fn found(
     Ok((definition, start))
 }
 
+/// Whether these hold. One that does not is enough for no, though others cannot be judged.
+fn all_hold(conditions: &[Condition], fields: &Json) -> Result<bool, Unjudged> {
+    let mut unjudged = None;
+    for condition in conditions {
+        match condition.holds(fields) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(error) => unjudged = unjudged.or(Some(error)),
+        }
+    }
+    unjudged.map_or(Ok(true), Err)
+}
+
+/// Whether a start's conditions hold. Where they cannot be judged it does not start, and who
+/// manages workflows is told: once, until it has started again.
+async fn starts(
+    tx: &mut Tx,
+    trigger: &Trigger,
+    start: &Start,
+    fields: &Json,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    match all_hold(&start.conditions, fields) {
+        Ok(hold) => Ok(hold),
+        Err(unjudged) => {
+            let error = kept(&format!("a condition cannot be judged: {unjudged}"));
+            if trigger.last_error != error {
+                failed(tx, trigger, error, trigger.next_at, now).await?;
+            }
+            Ok(false)
+        }
+    }
+}
+
+/// An error as it is kept.
+fn kept(error: &str) -> String {
+    error.chars().take(500).collect()
+}
+
 /// Starts a workflow on the document that an event is about.
 async fn start_on(
     tx: &mut Tx,
@@ -314,7 +354,7 @@ async fn start_on(
     if let Some(fields) = fields.as_object_mut() {
         fields.insert("event".into(), event.fields.clone());
     }
-    if !start.conditions.iter().all(|condition| condition.holds(&fields).unwrap_or(false)) {
+    if !starts(tx, trigger, &start, &fields, now).await? {
         return Ok(None);
     }
     let subject = subjects.find(&document.kind);
@@ -347,7 +387,7 @@ pub(super) async fn fire(
     for (name, _) in super::definition::FIELDS.iter().filter(|(name, _)| *name != "event") {
         judged[*name] = fields.get(*name).cloned().unwrap_or_default();
     }
-    if !start.conditions.iter().all(|condition| condition.holds(&judged).unwrap_or(false)) {
+    if !starts(tx, trigger, &start, &judged, now).await? {
         return Ok(None);
     }
     let origin = requests::Origin { source, details: fields.clone() };
@@ -433,6 +473,16 @@ mod tests {
         assert!(next_one <= at("2026-03-30T00:30:00Z"), "{next_one}");
         assert_eq!(next("0 9 30 2 *", "UTC", friday), None);
         assert!(schedule("* * * * * *").is_err(), "seconds are refused");
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_told_unless_another_does_not_hold() {
+        let of = |source: &str| Condition::compile(source, super::super::definition::FIELDS).unwrap();
+        let conditions = [of("event.qty < 10"), of("event.item == 'RM-GEAR'")];
+        let hold = |fields: Json| all_hold(&conditions, &json!({ "event": fields }));
+        assert_eq!(hold(json!({ "qty": 4, "item": "RM-GEAR" })), Ok(true));
+        assert!(hold(json!({ "quantity": 4, "item": "RM-GEAR" })).is_err());
+        assert_eq!(hold(json!({ "quantity": 4, "item": "RM-BOLT" })), Ok(false));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::asked::Place;
 use super::deadlines::note;
@@ -22,12 +23,20 @@ use super::{asked, tell};
 use crate::db::Tx;
 
 /// Looks at one instance of the transaction's tenant where somebody who is asked left, or
-/// came back; `false` when there is none that no other worker has.
+/// came back; `false` when there is none that no other worker has. Those that are `passed`
+/// are not looked at, and `at` says which one is.
 ///
 /// # Errors
 /// The database, or what the document's module says; it is then looked at again.
-pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Result<bool, WorkflowError> {
-    let Some(mut instance) = instances::lock_left(tx).await? else { return Ok(false) };
+pub async fn step(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    passed: &[Uuid],
+    at: &mut Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<bool, WorkflowError> {
+    let Some(mut instance) = instances::lock_left(tx, passed).await? else { return Ok(false) };
+    *at = Some(instance.instance_id);
     let round = rounds::find(tx, instance.instance_id, instance.round).await?;
     let round = round.ok_or(WorkflowError::NotFound)?;
     let changed = rounds::seats_look(tx, (&round, &instance.document), now).await?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::WorkflowError;
 use super::{Subjects, deadlines, triggers, vacancy};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Tx};
 use crate::tenancy;
 
 /// How late a deadline may be noticed.
@@ -33,14 +33,21 @@ pub async fn turn(db: &Db, subjects: &Subjects, tenant: Uuid, now: DateTime<Utc>
     while done < TURN && db.tx(&cx, async |tx| triggers::step(tx, subjects, now).await).await? {
         done += 1;
     }
-    while done < TURN {
-        match db.tx(&cx, async |tx| vacancy::step(tx, subjects, now).await).await {
-            Ok(true) => done += 1,
-            Ok(false) => break,
-            Err(WorkflowError::Db(error)) => return Err(error),
-            Err(error) => {
-                tracing::warn!(%tenant, %error, "what waits for people who left will be looked at again");
-                break;
+    // One that cannot be looked at now keeps none behind it waiting.
+    let mut failed: Vec<Uuid> = Vec::new();
+    while done + failed.len() < TURN {
+        let mut at = None;
+        let look = async |tx: &mut Tx| vacancy::step(tx, subjects, &failed, &mut at, now).await;
+        let looked = db.tx(&cx, look).await;
+        match (looked, at) {
+            (Ok(true), _) => done += 1,
+            (Ok(false), _) => break,
+            (Err(WorkflowError::Db(error)), None) => return Err(error),
+            (Err(WorkflowError::Db(error)), _) if error.is_transient() => return Err(error),
+            (Err(error), at) => {
+                tracing::warn!(%tenant, instance = ?at, %error, "what waits for people who left will be looked at again");
+                let Some(at) = at else { break };
+                failed.push(at);
             }
         }
     }

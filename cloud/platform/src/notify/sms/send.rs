@@ -15,7 +15,7 @@ use crate::notify::mail::{self, Letter};
 use crate::notify::store::{Reader, Sender, reader, sender};
 use crate::notify::values;
 use crate::outbound::CallError;
-use crate::outbox::{Claimed, Failure};
+use crate::outbox::{self, Claimed, Failure};
 
 /// The bound of a day that a message went over.
 #[derive(Debug, Clone)]
@@ -52,17 +52,18 @@ pub(in crate::notify) async fn send(
         .ok_or_else(|| Failure::Again("the provider of text messages is not set up right".to_owned()))?;
     // Counted before it is sent, so that a runaway costs no more than its bound though
     // workers end in between.
-    if let Some(told) = db.tx(cx, async |tx| reserve(tx, &ready).await).await? {
-        return Err(Unsent::over(Bound { day: ready.day, told }));
-    }
+    let counted = match db.tx(cx, async |tx| reserve(tx, claimed.id, &ready).await).await? {
+        Ok(counted) => counted,
+        Err(told) => return Err(Unsent::over(Bound { day: ready.day, told })),
+    };
     let answer = courier.web.call(&call).await;
     let outcome = match &answer {
         Ok(answer) => ready.provider.judge(answer),
         Err(error) => Err(error.clone().into()),
     };
     // What may have been sent stays counted.
-    if outcome.is_err() && !matches!(answer, Err(CallError::Unanswered(_))) {
-        db.tx(cx, async |tx| release(tx, &ready).await).await?;
+    if counted && outcome.is_err() && !matches!(answer, Err(CallError::Unanswered(_))) {
+        db.tx(cx, async |tx| release(tx, claimed.id, &ready).await).await?;
     }
     Ok(outcome?)
 }
@@ -132,23 +133,30 @@ fn text(
     Ok(fit(&said, &link, MOST_PARTS))
 }
 
-/// Counts the message; answers why it may not be sent.
-async fn reserve(tx: &mut Tx, ready: &Ready) -> Result<Option<String>, DbError> {
+/// Counts the message, once in a day: the provider takes it once, by its id. Answers
+/// whether it was counted now, or why it may not be sent.
+async fn reserve(tx: &mut Tx, message: Uuid, ready: &Ready) -> Result<Result<bool, String>, DbError> {
     let tenant = tx.tenant();
+    if !outbox::counted(tx, message, Some(ready.day)).await? {
+        return Ok(Ok(false));
+    }
     let (of_person, of_tenant) = (ready.provider.per_person, ready.provider.per_tenant);
     if !store::count(tx, (ready.day, ready.user), ready.parts, of_person).await? {
-        return Ok(Some(format!("a person gets {of_person} parts of text messages in a day at most")));
+        outbox::counted(tx, message, None).await?;
+        return Ok(Err(format!("a person gets {of_person} parts of text messages in a day at most")));
     }
     if !store::count(tx, (ready.day, tenant), ready.parts, of_tenant).await? {
+        outbox::counted(tx, message, None).await?;
         store::uncount(tx, (ready.day, ready.user), ready.parts).await?;
-        return Ok(Some(format!("{of_tenant} parts of text messages are sent in a day at most")));
+        return Ok(Err(format!("{of_tenant} parts of text messages are sent in a day at most")));
     }
-    Ok(None)
+    Ok(Ok(true))
 }
 
 /// Takes back what was counted.
-async fn release(tx: &mut Tx, ready: &Ready) -> Result<(), DbError> {
+async fn release(tx: &mut Tx, message: Uuid, ready: &Ready) -> Result<(), DbError> {
     let tenant = tx.tenant();
+    outbox::counted(tx, message, None).await?;
     store::uncount(tx, (ready.day, ready.user), ready.parts).await?;
     store::uncount(tx, (ready.day, tenant), ready.parts).await?;
     Ok(())

@@ -241,6 +241,7 @@ async fn it_is_sent_again_under_one_id_and_given_up_where_the_provider_says_so()
     let last: Vec<Value> =
         site.gateway.got().iter().rev().take(2).map(|(_, body)| body["ref"].clone()).collect();
     assert!(last.iter().all(|id| *id == json!(claimed.to_string())), "{last:?}");
+    assert_eq!(site.post.ask(counted).await, ["1", "2"], "the one that was sent twice counts once");
 }
 
 #[tokio::test]

@@ -133,7 +133,7 @@ async fn raise(
     let typed = Typed { by_program: true, ..json(sent)? };
     let person = caller.person().ok();
     let now = Utc::now();
-    let origin = Origin { source: if person.is_some() { "" } else { "api" }, ..Origin::default() };
+    let origin = Origin { source: if person.is_some() { "" } else { service::API }, ..Origin::default() };
     let request = state
         .db
         .tx(&caller.cx, async |tx| {

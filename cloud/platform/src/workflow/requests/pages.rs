@@ -371,7 +371,7 @@ async fn raise(
     let typed = as_typed(form(sent)?)?;
     let person = caller.person().ok();
     let now = Utc::now();
-    let origin = Origin { source: if person.is_some() { "" } else { "api" }, ..Origin::default() };
+    let origin = Origin { source: if person.is_some() { "" } else { service::API }, ..Origin::default() };
     let raised = state
         .db
         .tx(&caller.cx, async |tx| {

@@ -298,7 +298,7 @@ pub async fn change(
     if before.state != "sent_back" {
         return Err(WorkflowError::State("PENDING_APPROVAL").into());
     }
-    if before.raised_by != person {
+    if !raised(&before, person) {
         return Err(WorkflowError::NotYours.into());
     }
     let request = Request {
@@ -323,6 +323,9 @@ pub async fn change(
         .await?;
     Ok(request)
 }
+
+/// The source of what a program raised by the API.
+pub(super) const API: &str = "api";
 
 /// Says that what was approved is done. `manages`: somebody who manages workflows.
 ///
@@ -367,8 +370,13 @@ async fn mine(
     manages: bool,
 ) -> Result<Request, WorkflowError> {
     let found = store::find(tx, request).await?.ok_or(WorkflowError::NotFound)?;
-    // What a program raised, programs may end.
-    if found.raised_by == person || manages { Ok(found) } else { Err(WorkflowError::NotYours) }
+    if raised(&found, person) || manages { Ok(found) } else { Err(WorkflowError::NotYours) }
+}
+
+/// Whether it is this person's, or without one a program's: what programs raised by the
+/// API, programs may end, and not what came of events, schedules and webhooks.
+fn raised(request: &Request, person: Option<Uuid>) -> bool {
+    request.raised_by == person && (person.is_some() || request.source == API)
 }
 
 fn title(request: &Request) -> String {

@@ -103,15 +103,16 @@ pub(in super::super) async fn lock_due(tx: &mut Tx, now: DateTime<Utc>) -> Resul
 }
 
 /// One instance that waits at a stage where somebody who is asked left, or came back,
-/// since it was last looked; locked, and those of other workers are passed over.
-pub(in super::super) async fn lock_left(tx: &mut Tx) -> Result<Option<Instance>, Error> {
+/// since it was last looked; locked, and those of other workers are passed over, as are
+/// these.
+pub(in super::super) async fn lock_left(tx: &mut Tx, passed: &[Uuid]) -> Result<Option<Instance>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Instance,
         "select i.instance_id, i.definition_id, i.workflow, i.subject_kind, i.subject_id, i.title, i.href, i.plant,
                 i.document, i.state, i.stage, i.round, i.starter, i.started_at, i.wake_at, i.ended_at, i.version
          from workflow_instances i
-         where i.tenant_id = $1 and i.state = 'PENDING_APPROVAL'
+         where i.tenant_id = $1 and i.state = 'PENDING_APPROVAL' and i.instance_id <> all($2)
            and exists (select from workflow_seats s
                        where s.tenant_id = $1 and s.instance_id = i.instance_id and s.round = i.round
                          and s.decision is null and s.closed_at is null
@@ -119,6 +120,7 @@ pub(in super::super) async fn lock_left(tx: &mut Tx) -> Result<Option<Instance>,
                              <> app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant, i.document))
          order by i.instance_id limit 1 for update of i skip locked",
         tenant,
+        passed,
     )
     .fetch_optional(tx.conn())
     .await

@@ -8,7 +8,7 @@ use crate::people::By;
 use crate::personal::{self, Kind, Person};
 use crate::secrets::Secrets;
 use crate::workflow::worker::turn;
-use crate::workflow::{inbox, show};
+use crate::workflow::{inbox, show, vacancy};
 
 /// The second stage asks two people by name, and both of them.
 const NAMED: &str = r#"{
@@ -127,6 +127,26 @@ async fn that_nobody_can_decide_is_told_at_the_plant_of_the_document() {
     assert_eq!(office.look().await, 1);
     let plants = "select (body->'plants')::text from outbox where kind = 'workflow.nobody'";
     assert_eq!(office.ask(plants).await, [r#"["KOL"]"#]);
+}
+
+/// One that cannot be looked at is passed over, and looked at again another time.
+#[tokio::test]
+async fn one_that_is_passed_over_keeps_no_other_waiting() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    office.person("Head", &["DEPT_HEAD"]).await;
+    office.publish(EVERYBODY, None).await;
+    let first = office.raise(starter, "work", "10").await;
+    let second = office.raise(starter, "work", "20").await;
+    office.set_status("Head", "disabled").await;
+    let (first, second) =
+        (office.standing(&first).await.instance_id, office.standing(&second).await.instance_id);
+    let mut at = None;
+    let look =
+        async |tx: &mut Tx| Ok(vacancy::step(tx, &office.subjects, &[first], &mut at, office.now).await);
+    assert!(office.as_system(look).await.unwrap());
+    assert_eq!(at, Some(second));
+    assert_eq!(office.look().await, 1, "the first one");
 }
 
 #[tokio::test]

@@ -150,6 +150,47 @@ async fn what_cannot_start_is_told_and_leaves_nothing() {
     assert_eq!(office.count("workflow_triggers where last_error <> ''").await, 1);
 }
 
+#[tokio::test]
+async fn a_start_whose_conditions_cannot_be_judged_is_told_once() {
+    let office = Office::new().await;
+    office.person("Buyer", &["BUYER"]).await;
+    office.publish(SOURCE, None).await;
+    for _ in 0..2 {
+        let fields = json!({ "item": "RM-GEAR", "qty": 4 });
+        let event = Event { name: "inventory.stock.low".into(), fields, document: None };
+        assert_eq!(
+            office.as_system(async |tx| hear(tx, &office.subjects, &event, office.now).await).await,
+            0
+        );
+    }
+    assert_eq!(office.count("requests").await, 0);
+    assert_eq!(office.told().await, ["workflow.not_started"]);
+    assert_eq!(office.count("workflow_triggers where last_error like '%judged%'").await, 1);
+}
+
+/// A program ends what programs raised by the API alone.
+#[tokio::test]
+async fn what_an_event_raised_is_no_programs_to_end() {
+    let office = Office::new().await;
+    office.person("Buyer", &["BUYER"]).await;
+    office.publish(SOURCE, None).await;
+    let event =
+        Event { name: "inventory.stock.low".into(), fields: json!({ "quantity": 1 }), document: None };
+    office.as_system(async |tx| hear(tx, &office.subjects, &event, office.now).await).await;
+    let id: Uuid = office.ask("select request_id::text from requests").await[0].parse().unwrap();
+    let cx = Cx::system(office.tenant);
+    let cancel = async || -> Result<(), WorkflowError> {
+        office
+            .test
+            .db
+            .tx(&cx, async |tx| requests::cancel(tx, &office.subjects, id, None, false, office.now).await)
+            .await
+    };
+    assert!(matches!(cancel().await, Err(WorkflowError::NotYours)));
+    office.ask("update requests set source = 'api' returning source").await;
+    cancel().await.unwrap();
+}
+
 /// Who manages the workflows of another plant is not told of this one's.
 #[tokio::test]
 async fn what_a_plant_cannot_start_is_told_at_that_plant() {

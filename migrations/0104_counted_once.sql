@@ -1,0 +1,5 @@
+-- A text message counts once in a day, however often it is sent under its id: the provider takes
+-- it once. An hour without an answer used up the bound of the day.
+alter table outbox add column counted_on date;
+-- What was given up is looked for by the page of deliveries, among many that were sent.
+create index outbox_dead on outbox (tenant_id, message_id) where state = 'dead';
