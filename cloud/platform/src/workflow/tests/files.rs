@@ -184,7 +184,7 @@ async fn what_one_of_two_approved_is_what_the_other_sees() {
     go.send(()).unwrap();
     assert_eq!(sending.await.unwrap().unwrap().status(), StatusCode::FORBIDDEN);
 
-    assert_eq!(site.office.standing(&request).await.state, "PENDING_APPROVAL", "a second is asked");
+    assert_eq!(site.office.standing(&request).await.state, State::PendingApproval, "a second is asked");
     assert_eq!(site.status(&raised, "PUT", &format!("{content}?name=b.txt"), "we offer less").await, 403);
     assert_eq!(site.status(&raised, "POST", &add, "one more").await, 403);
     assert_eq!(site.call(&raised, "GET", &content, "").await.1, "we offer");
