@@ -61,7 +61,7 @@ pub(crate) use settings::speak;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use signin::{Count, count as count_try, counts};
 pub(crate) use step_pages::enrolment_html;
-pub(crate) use store::{Standing, names_of, standing, try_succeeded};
+pub(crate) use store::{Standing, names_of, standing, try_succeeded, try_taken_back};
 pub(crate) use throttle::Counted;
 pub use within::{Beyond, By};
 
