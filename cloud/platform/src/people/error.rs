@@ -40,6 +40,9 @@ pub enum PeopleError {
     /// that is given at this place from 1.
     #[error("there is no such plant")]
     Plant(usize),
+    /// More plants than a role is given at, for the one that is given at this place from 1.
+    #[error("a role is given at 200 plants at most, or at all")]
+    ManyPlants(usize),
     /// The administrator's role, which is given at this place from 1, is for all plants.
     #[error("an administrator is one of all plants")]
     AdminEverywhere(usize),
@@ -119,7 +122,7 @@ impl PeopleError {
             Self::Email | Self::Exists => Some("email"),
             Self::Name => Some("name"),
             Self::Role | Self::RoleAt(_) | Self::NoRole | Self::AdminEverywhere(_) => Some("role"),
-            Self::Plant(_) => Some("plant"),
+            Self::Plant(_) | Self::ManyPlants(_) => Some("plant"),
             Self::Limit => Some("amount"),
             Self::TimeZone => Some("time_zone"),
             Self::Weak(_) => Some("password"),
@@ -133,7 +136,10 @@ impl PeopleError {
     #[must_use]
     pub fn place(&self) -> Option<usize> {
         match self {
-            Self::RoleAt(place) | Self::Plant(place) | Self::AdminEverywhere(place) => Some(*place),
+            Self::RoleAt(place)
+            | Self::Plant(place)
+            | Self::ManyPlants(place)
+            | Self::AdminEverywhere(place) => Some(*place),
             _ => None,
         }
     }
@@ -154,6 +160,7 @@ impl PeopleError {
             Self::Role | Self::RoleAt(_) => "people-error-role",
             Self::NoRole => "people-error-no-role",
             Self::Plant(_) => "people-error-plant",
+            Self::ManyPlants(_) => "people-error-many-plants",
             Self::AdminEverywhere(_) => "people-error-admin-everywhere",
             Self::Limit => "people-error-limit",
             Self::TimeZone => "people-error-time-zone",

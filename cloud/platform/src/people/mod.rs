@@ -45,7 +45,7 @@ pub use links::{
     FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,
 };
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
-pub(crate) use model::{browser_text, email as clean_email, name as clean_name};
+pub(crate) use model::{MOST_PLANTS, browser_text, email as clean_email, name as clean_name};
 pub use pages::router;
 pub(crate) use pages::{role_name, ticked, ticked_of_many};
 pub use password::Weakness;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::model::{self, ADMIN, BUILT_IN, Given, Role, Status, User};
+use super::model::{self, ADMIN, BUILT_IN, Given, MOST_PLANTS, Role, Status, User};
 use super::part::Part;
 use super::refused::{self, Refused};
 use super::signin::Count;
@@ -229,6 +229,9 @@ pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleErro
         let codes = given.plants.codes();
         if codes.is_some() && given.role == ADMIN {
             return Err(PeopleError::AdminEverywhere(place));
+        }
+        if codes.as_ref().is_some_and(|codes| codes.len() > MOST_PLANTS) {
+            return Err(PeopleError::ManyPlants(place));
         }
         let known = |code: &String| plants.iter().any(|(known, _)| known == code);
         if codes.is_some_and(|codes| codes.is_empty() || !codes.iter().all(known)) {

@@ -168,6 +168,7 @@ people-limit-currency = মুদ্রা
 people-limit-none = সীমা নেই
 people-error-no-role = অন্তত একটি ভূমিকা দিন। ভূমিকা ছাড়া এই ব্যক্তি কিছুই করতে পারেন না।
 people-error-plant = এমন কোনো কারখানা নেই, বা একটিও বাছা হয়নি।
+people-error-many-plants = একটি ভূমিকা সর্বাধিক 200টি কারখানায় দেওয়া যায়। কম বাছুন, বা সব।
 people-error-admin-everywhere = প্রশাসক সব কারখানার: কারখানার দাগগুলি তুলে দিন।
 people-error-limit = 0 বা তার বেশি অঙ্ক লিখুন, যেমন 50,000.00, আর তিন অক্ষরের মুদ্রা, যেমন INR।
 people-error-time-zone = তালিকা থেকে সময় অঞ্চল বাছুন, যেমন Asia/Kolkata।

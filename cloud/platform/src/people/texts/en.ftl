@@ -168,6 +168,7 @@ people-limit-currency = Currency
 people-limit-none = No limit
 people-error-no-role = Give at least one role. Without any, this person may do nothing.
 people-error-plant = There is no such plant, or none was named.
+people-error-many-plants = A role is given at 200 plants at most. Choose fewer, or all.
 people-error-admin-everywhere = An administrator is one of all plants: untick the plants.
 people-error-limit = Type an amount from 0, such as 50,000.00, and a currency of three letters, such as INR.
 people-error-time-zone = Choose a time zone of the list, such as Asia/Kolkata.

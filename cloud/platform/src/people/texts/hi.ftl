@@ -168,6 +168,7 @@ people-limit-currency = मुद्रा
 people-limit-none = कोई सीमा नहीं
 people-error-no-role = कम से कम एक भूमिका दें। बिना भूमिका के यह व्यक्ति कुछ नहीं कर सकता।
 people-error-plant = ऐसा कोई संयंत्र नहीं है, या कोई नहीं चुना गया।
+people-error-many-plants = भूमिका अधिकतम 200 संयंत्रों पर दी जाती है। कम चुनें, या सभी।
 people-error-admin-everywhere = व्यवस्थापक सभी संयंत्रों का होता है: संयंत्रों के निशान हटाएँ।
 people-error-limit = 0 या अधिक राशि लिखें, जैसे 50,000.00, और तीन अक्षरों की मुद्रा, जैसे INR।
 people-error-time-zone = सूची से समय क्षेत्र चुनें, जैसे Asia/Kolkata।
