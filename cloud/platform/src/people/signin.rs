@@ -19,7 +19,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Problem, SystemTx};
 use crate::tenancy::Standing;
-use crate::web::keys::{SESSION_LIFETIME, Secret, SecretHash};
+use crate::web::keys::{self, SESSION_LIFETIME, Secret, SecretHash};
 use crate::web::network;
 
 /// Somebody who wants in.
@@ -261,6 +261,7 @@ pub(super) async fn start(
     from: &From,
     now: DateTime<Utc>,
 ) -> Result<Secret, PeopleError> {
+    keys::delete_stale(system, now - TimeDelta::days(1)).await?;
     let token = Secret::token();
     let browser = model::browser_text(&from.browser);
     let until = now + SESSION_LIFETIME;

@@ -138,3 +138,30 @@ async fn whose_roles_are_taken_keeps_no_access_key_beyond_what_is_left() {
     assert!(!office.opens(&low).await);
 }
 }
+
+#[tokio::test]
+async fn sessions_that_are_over_go_when_somebody_signs_in() {
+    let office = Office::new().await;
+    office.active("a@saif.example", &["VIEWER"]).await;
+    office.active("b@saif.example", &["VIEWER"]).await;
+    let count = async || {
+        let done: Result<i64, DbError> = office
+            .test
+            .db
+            .system_tx(async |system| {
+                let sql = "select count(*) from control.sessions";
+                Ok(sqlx::query_scalar(sql).fetch_one(system.conn()).await?)
+            })
+            .await;
+        done.unwrap()
+    };
+    let signs_in = async |email: &str, hours: i64| {
+        let at = office.now + TimeDelta::hours(hours);
+        assert!(matches!(office.try_at(email, PASSWORD, at, "").await, SignedIn::Yes(_)));
+    };
+    signs_in("a@saif.example", 0).await;
+    signs_in("b@saif.example", 1).await;
+    assert_eq!(count().await, 2, "none is over");
+    signs_in("b@saif.example", 48).await;
+    assert_eq!(count().await, 1, "its own alone");
+}

@@ -22,6 +22,7 @@ pub use service::{
     create_code, list, redeem_code, revoke, start_key_session, verify, verify_session,
 };
 pub(crate) use service::{end_beyond, end_of_person, of_hash};
+pub(crate) use store::delete_stale;
 
 use axum::Router;
 

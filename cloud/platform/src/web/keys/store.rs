@@ -303,9 +303,17 @@ pub(super) async fn key_tenant(tx: &mut SystemTx, hash: SecretHash) -> Result<Op
         .await?)
 }
 
-/// Removes what has long been over. Keys stay: the audit names them.
-pub(super) async fn delete_stale(tx: &mut SystemTx, before: DateTime<Utc>) -> Result<(), DbError> {
-    sqlx::query!("delete from control.sessions where expires_at < $1", before).execute(tx.conn()).await?;
+/// Removes what has long been over, some at a time: a sign-in waits for it. Keys stay: the audit
+/// names them.
+pub(crate) async fn delete_stale(tx: &mut SystemTx, before: DateTime<Utc>) -> Result<(), DbError> {
+    sqlx::query!(
+        "delete from control.sessions where token_hash in (
+             select token_hash from control.sessions where expires_at < $1
+             order by expires_at limit 500 for update skip locked)",
+        before,
+    )
+    .execute(tx.conn())
+    .await?;
     sqlx::query!("delete from control.signin_codes where expires_at < $1", before).execute(tx.conn()).await?;
     Ok(())
 }
