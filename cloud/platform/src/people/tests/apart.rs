@@ -165,3 +165,30 @@ async fn sessions_that_are_over_go_when_somebody_signs_in() {
     signs_in("b@saif.example", 48).await;
     assert_eq!(count().await, 1, "its own alone");
 }
+
+#[tokio::test]
+async fn invitations_of_others_keep_nobody_out() {
+    let office = Office::new().await;
+    let db = &office.test.db;
+    let mut tenants = vec![office.tenant];
+    for letter in 'A'..='I' {
+        tenants.push(office.test.tenant(&format!("ORG{letter}"), &["KOL"]).await);
+    }
+    // They are looked at by their ids: the last one is the person's own.
+    tenants.sort_unstable();
+    let invitation = Invitation {
+        email: "v@saif.example".into(),
+        name: "V".into(),
+        roles: vec!["VIEWER".into()],
+        ..Invitation::default()
+    };
+    let mut own = None;
+    for tenant in tenants {
+        let there = Cx::new(tenant, "user:tests");
+        let (_, link) =
+            links::invite(db, &By::operator(&there), &invitation, None, office.now).await.unwrap();
+        own = Some(link);
+    }
+    links::accept(db, own.unwrap().reveal(), "V", PASSWORD, office.now).await.unwrap();
+    assert!(office.signs_in("v@saif.example", PASSWORD).await);
+}
