@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::model::{self, ADMIN, BUILT_IN, Given, MOST_PLANTS, Role, Status, User};
+use super::model::{self, ADMIN, BUILT_IN, Given, MOST_PLANTS, MOST_ROLES, Role, Status, User};
 use super::part::Part;
 use super::refused::{self, Refused};
 use super::signin::Count;
@@ -219,6 +219,13 @@ pub(super) fn told(given: &[Given]) -> Value {
 
 /// Whether roles can be given so.
 pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleError> {
+    if given.len() > MOST_ROLES {
+        return Err(PeopleError::ManyRoles);
+    }
+    let twice = |at: &usize| given[..*at].iter().any(|before| before.role == given[*at].role);
+    if let Some(at) = (0..given.len()).find(twice) {
+        return Err(PeopleError::RoleTwice(at + 1));
+    }
     let roles = store::roles(tx).await?;
     let unknown = |given: &Given| !roles.iter().any(|known| known.code == given.role);
     if let Some(at) = given.iter().position(unknown) {

@@ -598,6 +598,15 @@ async fn roles_are_given_at_plants_and_up_to_amounts() {
     assert!(matches!(error(at(ADMIN, &["KOL"])).await, PeopleError::AdminEverywhere(1)));
     assert!(matches!(error(at("NOBODY", &["KOL"])).await, PeopleError::RoleAt(1)));
 
+    let two = [at("BUYER", &["KOL"]), Given::everywhere("BUYER")];
+    let twice = service::give(db, &By::operator(cx), clerk, &two).await;
+    assert!(matches!(twice, Err(PeopleError::RoleTwice(2))));
+    let many = vec![Given::everywhere("BUYER"); 101];
+    let many = service::give(db, &By::operator(cx), clerk, &many).await;
+    assert!(matches!(many, Err(PeopleError::ManyRoles)));
+    let user = service::find(db, cx, clerk).await.unwrap();
+    assert_eq!(user.role_at("BUYER"), Some(&Plants::some(["KOL"])), "it stays as it was");
+
     let all = [APPROVE, write];
     let inr = |amount: i64| Amount { amount: amount.into(), currency: "INR".into() };
     let set = async |of, limit: Option<Amount>| {
