@@ -155,7 +155,8 @@ async fn give_wanted(
         // The tenant's commits first: a key that is left can be ended, and none is for
         // roles that stay.
         let give = system.enter(by.cx, async |tx| give_in(tx, by, user, seen, wanted).await);
-        if let Some(rights) = give.await? {
+        let left = give.await?;
+        if let Some(rights) = left {
             keys::end_beyond(system, by.cx, user, (&rights, by.all()), Utc::now()).await?;
         }
         Ok(())
