@@ -209,7 +209,7 @@ struct RoleAt {
     /// Such as `QUALITY_ENGINEER`.
     role: String,
     /// Codes of plants; null for all.
-    #[schema(max_items = 500)]
+    #[schema(max_items = 200)]
     plants: Option<Vec<String>>,
 }
 
@@ -274,7 +274,7 @@ struct NewUser {
     roles: Vec<String>,
     /// Where the roles are given; null for all plants.
     #[serde(default)]
-    #[schema(max_items = 500)]
+    #[schema(max_items = 200)]
     plants: Option<Vec<String>>,
 }
 

@@ -33,6 +33,12 @@ pub enum PeopleError {
     /// [`PeopleError::Role`] among the roles that are given, at this place from 1.
     #[error("there is no such role")]
     RoleAt(usize),
+    /// The role that is given at this place from 1 is given before already.
+    #[error("this role is named twice")]
+    RoleTwice(usize),
+    /// More roles than one person is given.
+    #[error("a person is given 100 roles at most")]
+    ManyRoles,
     /// Somebody is to be invited who would have no role, and so no right.
     #[error("at least one role is expected: without any, this person may do nothing")]
     NoRole,
@@ -40,6 +46,9 @@ pub enum PeopleError {
     /// that is given at this place from 1.
     #[error("there is no such plant")]
     Plant(usize),
+    /// More plants than a role is given at, for the one that is given at this place from 1.
+    #[error("a role is given at 200 plants at most, or at all")]
+    ManyPlants(usize),
     /// The administrator's role, which is given at this place from 1, is for all plants.
     #[error("an administrator is one of all plants")]
     AdminEverywhere(usize),
@@ -118,8 +127,13 @@ impl PeopleError {
         match self {
             Self::Email | Self::Exists => Some("email"),
             Self::Name => Some("name"),
-            Self::Role | Self::RoleAt(_) | Self::NoRole | Self::AdminEverywhere(_) => Some("role"),
-            Self::Plant(_) => Some("plant"),
+            Self::Role
+            | Self::RoleAt(_)
+            | Self::RoleTwice(_)
+            | Self::ManyRoles
+            | Self::NoRole
+            | Self::AdminEverywhere(_) => Some("role"),
+            Self::Plant(_) | Self::ManyPlants(_) => Some("plant"),
             Self::Limit => Some("amount"),
             Self::TimeZone => Some("time_zone"),
             Self::Weak(_) => Some("password"),
@@ -133,7 +147,11 @@ impl PeopleError {
     #[must_use]
     pub fn place(&self) -> Option<usize> {
         match self {
-            Self::RoleAt(place) | Self::Plant(place) | Self::AdminEverywhere(place) => Some(*place),
+            Self::RoleAt(place)
+            | Self::RoleTwice(place)
+            | Self::Plant(place)
+            | Self::ManyPlants(place)
+            | Self::AdminEverywhere(place) => Some(*place),
             _ => None,
         }
     }
@@ -152,8 +170,11 @@ impl PeopleError {
             Self::Name => "people-error-name",
             Self::Exists => "people-error-exists",
             Self::Role | Self::RoleAt(_) => "people-error-role",
+            Self::RoleTwice(_) => "people-error-role-twice",
+            Self::ManyRoles => "people-error-many-roles",
             Self::NoRole => "people-error-no-role",
             Self::Plant(_) => "people-error-plant",
+            Self::ManyPlants(_) => "people-error-many-plants",
             Self::AdminEverywhere(_) => "people-error-admin-everywhere",
             Self::Limit => "people-error-limit",
             Self::TimeZone => "people-error-time-zone",

@@ -45,7 +45,7 @@ pub use links::{
     FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,
 };
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
-pub(crate) use model::{browser_text, email as clean_email, name as clean_name};
+pub(crate) use model::{MOST_PLANTS, browser_text, email as clean_email, name as clean_name};
 pub use pages::router;
 pub(crate) use pages::{role_name, ticked, ticked_of_many};
 pub use password::Weakness;
@@ -61,7 +61,7 @@ pub(crate) use settings::speak;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use signin::{Count, count as count_try, counts};
 pub(crate) use step_pages::enrolment_html;
-pub(crate) use store::{Standing, names_of, standing, try_succeeded};
+pub(crate) use store::{Standing, names_of, standing, try_succeeded, try_taken_back};
 pub(crate) use throttle::Counted;
 pub use within::{Beyond, By};
 

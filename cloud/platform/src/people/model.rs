@@ -94,6 +94,13 @@ impl User {
     }
 }
 
+/// Plants that a role is given at, or an access key is for, at most, where it is not all: as
+/// the database has it.
+pub(crate) const MOST_PLANTS: usize = 200;
+
+/// Roles that one person is given, at most.
+pub(super) const MOST_ROLES: usize = 100;
+
 /// A role given to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {

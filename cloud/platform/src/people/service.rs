@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::model::{self, ADMIN, BUILT_IN, Given, Role, Status, User};
+use super::model::{self, ADMIN, BUILT_IN, Given, MOST_PLANTS, MOST_ROLES, Role, Status, User};
 use super::part::Part;
 use super::refused::{self, Refused};
 use super::signin::Count;
@@ -14,13 +14,13 @@ use super::throttle::Counted;
 use super::within::{Beyond, By, Known};
 use super::{ACCOUNT_PASSWORD, password, provider, signin, store, totp_store};
 use crate::audit::{self, Entry};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::i18n::{Lang, Names};
 use crate::notify::{self, Notice, To};
 use crate::plans::{self, Limit};
-use crate::web::EVERY;
 use crate::web::keys::{self, SecretHash};
+use crate::web::{EVERY, Rights};
 
 /// Makes the built-in roles of a new tenant; those that it has stay as they are.
 ///
@@ -94,14 +94,11 @@ pub async fn plants(db: &Db, cx: &Cx, lang: Lang) -> Result<Vec<(String, String)
 /// # Errors
 /// As [`give`].
 pub async fn roles_set(db: &Db, by: &By<'_>, user: Uuid, roles: &[String]) -> Result<(), PeopleError> {
-    let given = |before: &User| {
-        let at = |role: &String| before.role_at(role).cloned().unwrap_or_default();
-        roles.iter().map(|role| Given { role: role.clone(), plants: at(role) }).collect()
-    };
-    db.tx(by.cx, async |tx| give_in(tx, by, user, None, given).await).await
+    give_wanted(db, by, user, None, Wanted::Roles(roles)).await
 }
 
-/// Gives a person these roles at these plants, and no others.
+/// Gives a person these roles at these plants, and no others. Access keys that the person made
+/// and that may more than what is left end.
 ///
 /// # Errors
 /// When a role or a plant is not there, the person is not, somebody would be
@@ -122,20 +119,63 @@ pub async fn give_as_seen(
     seen: Option<i32>,
     given: &[Given],
 ) -> Result<(), PeopleError> {
-    db.tx(by.cx, async |tx| give_in(tx, by, user, seen, |_| given.to_vec()).await).await
+    give_wanted(db, by, user, seen, Wanted::At(given)).await
 }
 
-/// Gives a person what `given` makes of how the person stands, and no other roles.
+/// What somebody is to have.
+#[derive(Debug, Clone, Copy)]
+enum Wanted<'a> {
+    /// These roles, each where the person has it already, or else at all plants.
+    Roles(&'a [String]),
+    /// These roles at these plants.
+    At(&'a [Given]),
+}
+
+impl Wanted<'_> {
+    /// What it is for a person who stands so.
+    fn given(self, before: &User) -> Vec<Given> {
+        let at = |role: &String| before.role_at(role).cloned().unwrap_or_default();
+        match self {
+            Self::Roles(roles) => {
+                roles.iter().map(|role| Given { role: role.clone(), plants: at(role) }).collect()
+            }
+            Self::At(given) => given.to_vec(),
+        }
+    }
+}
+
+async fn give_wanted(
+    db: &Db,
+    by: &By<'_>,
+    user: Uuid,
+    seen: Option<i32>,
+    wanted: Wanted<'_>,
+) -> Result<(), PeopleError> {
+    db.system_tx(async |system| {
+        // The tenant's commits first: a key that is left can be ended, and none is for
+        // roles that stay.
+        let give = system.enter(by.cx, async |tx| give_in(tx, by, user, seen, wanted).await);
+        let left = give.await?;
+        if let Some(rights) = left {
+            keys::end_beyond(system, by.cx, user, (&rights, by.all()), Utc::now()).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Gives a person what is wanted, and no other roles. Answers what rights are left where any
+/// were taken.
 async fn give_in(
     tx: &mut Tx,
     by: &By<'_>,
     user: Uuid,
     seen: Option<i32>,
-    given: impl Fn(&User) -> Vec<Given>,
-) -> Result<(), PeopleError> {
+    wanted: Wanted<'_>,
+) -> Result<Option<Rights>, PeopleError> {
     let holders = store::holders(tx, ADMIN).await?;
     let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
-    let given = given(&before);
+    let given = wanted.given(&before);
     judge(tx, &given).await?;
     by.require_person(tx, &before).await?;
     by.require_given(tx, &given).await?;
@@ -156,7 +196,20 @@ async fn give_in(
         after: Some(told(&given)),
     };
     audit::record(tx, entry).await?;
-    Ok(())
+    if !takes(&before.given(), &given) {
+        return Ok(None);
+    }
+    Ok(Some(Rights::of_grants(Known::load(tx).await?.grants(&given))))
+}
+
+/// Whether somebody who had one and is given the other has a role no more, or not at some plant.
+fn takes(before: &[Given], given: &[Given]) -> bool {
+    let reaches = |had: &Plants, has: &Plants| {
+        had.codes().map_or(has.is_all(), |codes| codes.iter().all(|plant| has.has(plant)))
+    };
+    let stays =
+        |had: &Given| given.iter().any(|has| has.role == had.role && reaches(&had.plants, &has.plants));
+    !before.iter().all(stays)
 }
 
 /// As the audit tells roles that were given: codes of plants by role, or `*`.
@@ -167,6 +220,13 @@ pub(super) fn told(given: &[Given]) -> Value {
 
 /// Whether roles can be given so.
 pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleError> {
+    if given.len() > MOST_ROLES {
+        return Err(PeopleError::ManyRoles);
+    }
+    let twice = |at: &usize| given[..*at].iter().any(|before| before.role == given[*at].role);
+    if let Some(at) = (0..given.len()).find(twice) {
+        return Err(PeopleError::RoleTwice(at + 1));
+    }
     let roles = store::roles(tx).await?;
     let unknown = |given: &Given| !roles.iter().any(|known| known.code == given.role);
     if let Some(at) = given.iter().position(unknown) {
@@ -177,6 +237,9 @@ pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleErro
         let codes = given.plants.codes();
         if codes.is_some() && given.role == ADMIN {
             return Err(PeopleError::AdminEverywhere(place));
+        }
+        if codes.as_ref().is_some_and(|codes| codes.len() > MOST_PLANTS) {
+            return Err(PeopleError::ManyPlants(place));
         }
         let known = |code: &String| plants.iter().any(|(known, _)| known == code);
         if codes.is_some_and(|codes| codes.is_empty() || !codes.iter().all(known)) {

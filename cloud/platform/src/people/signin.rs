@@ -19,7 +19,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Problem, SystemTx};
 use crate::tenancy::Standing;
-use crate::web::keys::{SESSION_LIFETIME, Secret, SecretHash};
+use crate::web::keys::{self, SESSION_LIFETIME, Secret, SecretHash};
 use crate::web::network;
 
 /// Somebody who wants in.
@@ -47,6 +47,9 @@ impl std::fmt::Debug for Attempt {
         f.debug_struct("Attempt").field("address", &self.address).finish_non_exhaustive()
     }
 }
+
+/// Passwords that one try is judged by, at most: each costs a hash.
+const MOST_JUDGED: usize = 32;
 
 /// What became of an attempt.
 #[derive(Debug)]
@@ -210,6 +213,10 @@ type Meant = (Vec<Candidate>, Vec<(Uuid, Uuid)>, Option<DbError>);
 async fn candidates(system: &mut SystemTx, logins: Vec<Login>) -> Result<Meant, PeopleError> {
     let (mut found, mut meant, mut away) = (Vec::new(), Vec::new(), None);
     for Login { tenant, user, status } in logins {
+        // An invitation that nobody took up costs no hash, and so keeps nobody out.
+        if found.len() >= MOST_JUDGED {
+            break;
+        }
         let look = async |tx: &mut crate::db::Tx| {
             let known = store::credentials(tx, user).await?;
             Ok::<_, PeopleError>((known, closed(tx, user).await?))
@@ -261,6 +268,7 @@ pub(super) async fn start(
     from: &From,
     now: DateTime<Utc>,
 ) -> Result<Secret, PeopleError> {
+    keys::delete_stale(system, now - TimeDelta::days(1)).await?;
     let token = Secret::token();
     let browser = model::browser_text(&from.browser);
     let until = now + SESSION_LIFETIME;

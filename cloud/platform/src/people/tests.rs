@@ -591,8 +591,21 @@ async fn roles_are_given_at_plants_and_up_to_amounts() {
     let error = async |given: Given| service::give(db, &By::operator(cx), clerk, &[given]).await.unwrap_err();
     assert!(matches!(error(at("BUYER", &["ZZZ"])).await, PeopleError::Plant(1)));
     assert!(matches!(error(at("BUYER", &[])).await, PeopleError::Plant(1)));
+    let many: Vec<String> = (0..=200).map(|n| format!("P{n}")).collect();
+    let most = |count: usize| Given { role: "BUYER".into(), plants: Plants::some(many[..count].to_vec()) };
+    assert!(matches!(error(most(201)).await, PeopleError::ManyPlants(1)));
+    assert!(matches!(error(most(200)).await, PeopleError::Plant(1)), "so many are judged one by one");
     assert!(matches!(error(at(ADMIN, &["KOL"])).await, PeopleError::AdminEverywhere(1)));
     assert!(matches!(error(at("NOBODY", &["KOL"])).await, PeopleError::RoleAt(1)));
+
+    let two = [at("BUYER", &["KOL"]), Given::everywhere("BUYER")];
+    let twice = service::give(db, &By::operator(cx), clerk, &two).await;
+    assert!(matches!(twice, Err(PeopleError::RoleTwice(2))));
+    let many = vec![Given::everywhere("BUYER"); 101];
+    let many = service::give(db, &By::operator(cx), clerk, &many).await;
+    assert!(matches!(many, Err(PeopleError::ManyRoles)));
+    let user = service::find(db, cx, clerk).await.unwrap();
+    assert_eq!(user.role_at("BUYER"), Some(&Plants::some(["KOL"])), "it stays as it was");
 
     let all = [APPROVE, write];
     let inr = |amount: i64| Amount { amount: amount.into(), currency: "INR".into() };

@@ -75,6 +75,11 @@ impl<'a> By<'a> {
         Self { cx, held: Some((rights, all)) }
     }
 
+    /// The permissions that there are; whoever runs the cloud comes without them.
+    pub(super) fn all(&self) -> Option<&'a [Permission]> {
+        self.held.map(|(_, all)| all)
+    }
+
     /// Asks that all of this is held.
     ///
     /// # Errors

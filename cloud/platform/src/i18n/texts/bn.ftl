@@ -176,6 +176,7 @@ notice-key-ending-subject = অ্যাক্সেস চাবি { $name } {
 notice-kind-key-ending = একটি অ্যাক্সেস চাবি শিগগির শেষ হবে
 key-wrong-scope = চাবি কী করতে পারে বাছুন।
 key-wrong-plant = { $value } নামে কোনো কারখানা নেই।
+key-wrong-many-plants = একটি চাবি সর্বাধিক 200টি কারখানার জন্য। কম বাছুন, বা সব।
 error-rights-beyond = এটি আপনার অধিকারের বাইরে। যাঁর সেগুলি আছে তিনি, বা প্রশাসক, এটি করতে পারেন।
 
 shell-crumbs = আপনি কোথায় আছেন

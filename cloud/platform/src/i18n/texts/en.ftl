@@ -179,6 +179,7 @@ notice-key-ending-subject = The access key { $name } ends on { $date }
 notice-kind-key-ending = An access key ends soon
 key-wrong-scope = Choose what the key may do.
 key-wrong-plant = There is no plant { $value }.
+key-wrong-many-plants = A key is for 200 plants at most. Choose fewer, or all.
 error-rights-beyond = This reaches beyond your own rights. Somebody who holds them, or an administrator, can do it.
 
 shell-crumbs = Where you are

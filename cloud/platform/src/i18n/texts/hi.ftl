@@ -176,6 +176,7 @@ notice-key-ending-subject = एक्सेस कुंजी { $name } { $date
 notice-kind-key-ending = एक्सेस कुंजी जल्द समाप्त होगी
 key-wrong-scope = चुनें कि कुंजी क्या कर सकती है।
 key-wrong-plant = { $value } नाम का कोई संयंत्र नहीं है।
+key-wrong-many-plants = कुंजी अधिकतम 200 संयंत्रों के लिए होती है। कम चुनें, या सभी।
 error-rights-beyond = यह आपके अधिकारों से आगे है। जिसके पास वे हैं वह, या प्रशासक, यह कर सकता है।
 
 shell-crumbs = आप कहाँ हैं

@@ -179,6 +179,7 @@ notice-key-ending-subject = యాక్సెస్ కీ { $name } { $date } 
 notice-kind-key-ending = యాక్సెస్ కీ త్వరలో ముగుస్తుంది
 key-wrong-scope = కీ ఏమి చేయగలదో ఎంచుకోండి.
 key-wrong-plant = { $value } అనే ప్లాంట్ లేదు.
+key-wrong-many-plants = కీ గరిష్ఠంగా 200 ప్లాంట్లకు ఉంటుంది. తక్కువ ఎంచుకోండి, లేదా అన్నీ.
 error-rights-beyond = ఇది మీ హక్కులను మించినది. అవి ఉన్నవారు లేదా నిర్వాహకులు దీన్ని చేయగలరు.
 
 shell-crumbs = మీరు ఎక్కడ ఉన్నారు

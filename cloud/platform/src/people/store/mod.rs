@@ -16,8 +16,8 @@ pub(super) use sessions::{session_insert, sessions, sessions_end, sessions_end_b
 pub(super) use signin::{Login, invitation_find, invitation_insert, invitation_use, login_claim, logins};
 pub(super) use standing::credentials;
 pub(crate) use standing::{Standing, standing};
-pub(crate) use tries::try_succeeded;
-pub(super) use tries::{tries_forget, try_count, try_lock, try_taken_back};
+pub(super) use tries::{tries_forget, try_count, try_lock};
+pub(crate) use tries::{try_succeeded, try_taken_back};
 pub(crate) use users::names_of;
 pub(super) use users::{
     holders, name_set, password_set, profile, profile_set, roles_set, signed_in, status_set, tenant_code,

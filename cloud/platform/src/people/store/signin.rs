@@ -14,14 +14,14 @@ pub(in super::super) struct Login {
     pub status: String,
 }
 
-/// Tenants that a person of this e-mail is in, at most eight: each costs a hash.
-/// Those that are not let in come last.
+/// Tenants that a person of this e-mail is in, at most a hundred: any of them can invite the
+/// e-mail. Those that are not let in come last.
 pub(in super::super) async fn logins(tx: &mut SystemTx, email: &str) -> Result<Vec<Login>, Error> {
     sqlx::query_as!(
         Login,
         r#"select l.tenant_id as tenant, l.user_id as "user", t.status
          from control.logins l join control.tenants t using (tenant_id)
-         where l.email = $1 order by t.status, l.tenant_id limit 8"#,
+         where l.email = $1 order by t.status, l.tenant_id limit 100"#,
         email,
     )
     .fetch_all(tx.conn())

@@ -59,7 +59,7 @@ pub(crate) async fn try_succeeded(
 
 /// Takes one try back, and with it the lock until `locks` that began with it; a lock that
 /// began with another try stays.
-pub(in super::super) async fn try_taken_back(
+pub(crate) async fn try_taken_back(
     tx: &mut SystemTx,
     subject: &str,
     locks: Option<DateTime<Utc>>,

@@ -347,6 +347,11 @@ async fn a_key_has_no_more_than_whoever_makes_it() {
     let asked = json!({ "name": "Longer", "scope": "read", "expires_at": "2999-12-31T00:00:00Z" });
     let (status, told) = api(&admin, "POST", "/api/v1/access-keys", asked).await;
     assert_eq!((status, &told["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("key.invalid")), "{told}");
+    let many: Vec<String> = (0..201).map(|n| format!("P{n}")).collect();
+    let asked = json!({ "name": "Wide", "scope": "read", "plants": many });
+    let (status, told) = api(&admin, "POST", "/api/v1/access-keys", asked).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
+    assert!(told.to_string().contains("200 plants at most"), "{told}");
     assert_eq!(admin.send("POST", &path, "").await.0, StatusCode::NOT_FOUND);
     let log = site.office.audit().await.join("\n");
     assert!(log.contains("key.create") && log.contains("key.revoke") && !log.contains(&key), "{log}");

@@ -45,7 +45,7 @@ pub fn operations() -> Vec<Operation> {
         .fails(
             422,
             "key.invalid",
-            "No name, or an end that lies behind or more than 365 days ahead.",
+            "No name, an end that lies behind or more than 365 days ahead, or plants that are not there or more than 200.",
         ),
         Operation::delete(
             "/api/v1/access-keys/{key}",
@@ -138,7 +138,7 @@ struct New {
     scope: KeyScope,
     /// Codes of plants; null for all.
     #[serde(default)]
-    #[schema(max_items = 500)]
+    #[schema(max_items = 200)]
     plants: Option<Vec<String>>,
     /// When it ends by itself, in 365 days at the latest; null for that.
     #[serde(default)]

@@ -41,19 +41,31 @@ pub(crate) async fn try_key(
     address: Option<IpAddr>,
     now: DateTime<Utc>,
 ) -> Result<Tried, PeopleError> {
-    let counted = address.map(|address| (address, Counted::Address(address)));
+    let counted = address.map(Counted::Address);
     let mut locks = None;
-    if let Some((_, counted)) = &counted {
+    if let Some(counted) = &counted {
         match db.system_tx(async |system| people::counts(system, counted, now).await).await? {
             Count::Wait(until) => return Ok(Tried::Wait(until)),
             Count::Judge { locks: until } => locks = until,
         }
     }
+    judged(db, key, (address, locks), now).await
+}
+
+/// What becomes of a key that was counted; until when nothing more is tried from there, if it
+/// is in vain, is `locks`.
+async fn judged(
+    db: &Db,
+    key: &str,
+    (address, locks): (Option<IpAddr>, Option<DateTime<Utc>>),
+    now: DateTime<Utc>,
+) -> Result<Tried, PeopleError> {
     if let Some(access) = service::verify(db, key, now).await? {
-        if let Some((_, counted)) = &counted {
-            let subject = counted.subject();
+        if let Some(address) = address {
+            let subject = Counted::Address(address).subject();
+            // A lock that began with another try stays.
             let back = async |system: &mut SystemTx| {
-                Ok::<_, DbError>(people::try_succeeded(system, "", Some(&subject)).await?)
+                Ok::<_, DbError>(people::try_taken_back(system, &subject, locks).await?)
             };
             db.system_tx(back).await?;
         }
@@ -63,7 +75,7 @@ pub(crate) async fn try_key(
     if let Err(error) = note(db, key).await {
         tracing::error!(%error, "a sign-in by access key that failed is not in the audit");
     }
-    if let (Some((address, _)), Some(until)) = (counted, locks) {
+    if let (Some(address), Some(until)) = (address, locks) {
         let entry = Entry {
             action: "signin.locked",
             subject: &format!("address:{}", network(address)),
@@ -171,5 +183,34 @@ mod tests {
             })
             .await;
         assert_eq!(locked.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_opens_takes_no_other_trys_lock_off() {
+        let test = TestDb::new().await;
+        let (db, now) = (&test.db, Utc::now());
+        let tenant = test.tenant("SAIF", &["KOL"]).await;
+        let key = keys::create(db, tenant, "tests", &[Scope::Read], None).await.unwrap();
+        let address: IpAddr = "203.0.113.9".parse().unwrap();
+        let counted = Counted::Address(address);
+        let count = async || {
+            let done = db.system_tx(async |system| people::counts(system, &counted, now).await).await;
+            done.unwrap()
+        };
+        // Counted before the lock, and judged after it.
+        assert_eq!(count().await, Count::Judge { locks: None });
+        let locks = loop {
+            if let Count::Judge { locks: Some(until) } = count().await {
+                break until;
+            }
+        };
+        let opens = async |locks: Option<DateTime<Utc>>| {
+            let tried = judged(db, key.reveal(), (Some(address), locks), now).await.unwrap();
+            assert!(matches!(tried, Tried::Yes(_)));
+        };
+        opens(None).await;
+        assert!(matches!(count().await, Count::Wait(_)), "the lock of another try");
+        opens(Some(locks)).await;
+        assert!(matches!(count().await, Count::Judge { .. }), "its own");
     }
 }

@@ -104,7 +104,10 @@ pub(super) async fn make(
     if codes.as_ref().is_some_and(Vec::is_empty) {
         wrong.push(("plants", "people-error-plant", String::new()));
     }
-    for code in codes.into_iter().flatten() {
+    if codes.as_ref().is_some_and(|codes| codes.len() > people::MOST_PLANTS) {
+        wrong.push(("plants", "key-wrong-many-plants", String::new()));
+    }
+    for code in codes.into_iter().flatten().take(people::MOST_PLANTS) {
         if !known.iter().any(|(plant, _)| *plant == code) {
             wrong.push(("plants", "key-wrong-plant", code));
         }

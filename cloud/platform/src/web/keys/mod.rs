@@ -21,7 +21,8 @@ pub use service::{
     Access, Bearer, CODE_LIFETIME, LIFETIME, Listed, SESSION_LIFETIME, Settings, create, create_at,
     create_code, list, redeem_code, revoke, start_key_session, verify, verify_session,
 };
-pub(crate) use service::{end_of_person, of_hash};
+pub(crate) use service::{end_beyond, end_of_person, of_hash};
+pub(crate) use store::delete_stale;
 
 use axum::Router;
 

@@ -6,15 +6,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::secret::{hash_of_key, hash_of_token};
-use super::store::{self, KeyRow, SessionRow};
-use super::{Secret, SecretHash};
+use super::store::{self, KeyRow, MadeRow, SessionRow};
+use super::{Secret, SecretHash, make};
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::i18n::{Form, Lang, zone};
 use crate::people::{self, Standing};
 use crate::tenancy;
-use crate::web::{Rights, Scope, Scopes};
+use crate::web::{EVERY, Grant, Permission, Rights, Scope, Scopes, beyond};
 
 /// How long a browser stays signed in.
 pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(12);
@@ -275,8 +275,8 @@ pub async fn revoke_by(db: &Db, cx: &Cx, id: &str, now: DateTime<Utc>) -> Result
     .await
 }
 
-/// Ends the keys that a person made who is shut out or erased: whoever made a key knows it.
-/// Each is an act of its own in the audit.
+/// Ends the keys that a person made who is shut out or erased: whoever made a key knows it,
+/// and those that were made by it. Each is an act of its own in the audit.
 ///
 /// # Errors
 /// When the database refuses.
@@ -286,12 +286,57 @@ pub(crate) async fn end_of_person(
     user: Uuid,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
+    end_made(tx, cx, user, |_| true, now).await
+}
+
+/// Ends those of the keys of [`end_of_person`] that may more than the person, of whom roles
+/// were taken. `all` are the permissions that there are; where they are not known, a key stays
+/// with an administrator alone.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn end_beyond(
+    tx: &mut SystemTx,
+    cx: &Cx,
+    user: Uuid,
+    (rights, all): (&Rights, Option<&[Permission]>),
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    end_made(tx, cx, user, |key| is_beyond(rights, all, key), now).await
+}
+
+/// Whether a key may more than these rights.
+fn is_beyond(rights: &Rights, all: Option<&[Permission]>, key: &MadeRow) -> bool {
+    let (scopes, plants) = (Scopes::parse(&key.scopes), Plants::stored(key.plants.clone()));
+    let highest = [Scope::Admin, Scope::Write, Scope::Read].into_iter().find(|scope| scopes.has(*scope));
+    let wanted = match (all, highest) {
+        (_, None) => return false,
+        (Some(all), Some(scope)) => make::grant(all, scope, &plants),
+        (None, Some(_)) => Grant { permissions: vec![EVERY.to_owned()], plants, ..Grant::default() },
+    };
+    !beyond(rights, all.unwrap_or_default(), &wanted).is_empty()
+}
+
+/// Ends those of the keys that a person made, and of those that were made by them, of which it
+/// is asked.
+async fn end_made(
+    tx: &mut SystemTx,
+    cx: &Cx,
+    user: Uuid,
+    ends: impl Fn(&MadeRow) -> bool,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let maker = format!("user:{user}");
-    for (key, name) in store::keys_revoke_of(tx, cx.tenant, &maker, now).await? {
-        let Ok(key) = key.try_into() else { continue };
+    let mut made = store::keys_of(tx, cx.tenant, &maker, now).await?;
+    made.retain(ends);
+    for key in made {
+        let Ok(key) = key.key_hash.try_into() else { continue };
+        let key = SecretHash(key);
+        // Somebody else may have ended it just now.
+        let Some(name) = store::key_revoke(tx, cx.tenant, &key.0[..8], now).await? else { continue };
         let entry = Entry {
             action: "key.revoke",
-            subject: &subject(SecretHash(key)),
+            subject: &subject(key),
             before: Some(json!({ "name": name })),
             after: Some(json!({ "with": maker })),
         };

@@ -80,25 +80,40 @@ pub(super) async fn key_revoke(
     .await?)
 }
 
-/// Ends all keys that somebody made; answers their hashes and names.
-pub(super) async fn keys_revoke_of(
+/// A key that somebody made, and what it may.
+pub(super) struct MadeRow {
+    pub key_hash: Vec<u8>,
+    pub scopes: Vec<String>,
+    pub plants: Option<Vec<String>>,
+}
+
+/// The valid keys that somebody made, those that were made by one of them, and so on: also by
+/// one that is over.
+pub(super) async fn keys_of(
     tx: &mut SystemTx,
     tenant: Uuid,
     maker: &str,
     now: DateTime<Utc>,
-) -> Result<Vec<(Vec<u8>, String)>, DbError> {
-    let rows = sqlx::query!(
-        "update control.access_keys set revoked_at = $3
-         where tenant_id = $1 and created_by = $2 and revoked_at is null
-           and (expires_at is null or expires_at > $3)
-         returning key_hash, name",
+) -> Result<Vec<MadeRow>, DbError> {
+    Ok(sqlx::query_as!(
+        MadeRow,
+        r#"with recursive made as (
+               select key_hash, scopes, plants, expires_at, revoked_at from control.access_keys
+               where tenant_id = $1 and created_by = $2
+               union
+               select k.key_hash, k.scopes, k.plants, k.expires_at, k.revoked_at
+               from made m join control.access_keys k
+                 on k.tenant_id = $1
+                and k.created_by = 'key:' || encode(substring(m.key_hash from 1 for 8), 'hex'))
+           select key_hash as "key_hash!", scopes as "scopes!", plants from made
+           where revoked_at is null and (expires_at is null or expires_at > $3)
+           order by key_hash"#,
         tenant,
         maker,
         now,
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.key_hash, row.name)).collect())
+    .await?)
 }
 
 /// A key that ends soon and of which nobody was told.
@@ -288,9 +303,17 @@ pub(super) async fn key_tenant(tx: &mut SystemTx, hash: SecretHash) -> Result<Op
         .await?)
 }
 
-/// Removes what has long been over. Keys stay: the audit names them.
-pub(super) async fn delete_stale(tx: &mut SystemTx, before: DateTime<Utc>) -> Result<(), DbError> {
-    sqlx::query!("delete from control.sessions where expires_at < $1", before).execute(tx.conn()).await?;
+/// Removes what has long been over, some at a time: a sign-in waits for it. Keys stay: the audit
+/// names them.
+pub(crate) async fn delete_stale(tx: &mut SystemTx, before: DateTime<Utc>) -> Result<(), DbError> {
+    sqlx::query!(
+        "delete from control.sessions where token_hash in (
+             select token_hash from control.sessions where expires_at < $1
+             order by expires_at limit 500 for update skip locked)",
+        before,
+    )
+    .execute(tx.conn())
+    .await?;
     sqlx::query!("delete from control.signin_codes where expires_at < $1", before).execute(tx.conn()).await?;
     Ok(())
 }
