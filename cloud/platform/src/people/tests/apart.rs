@@ -118,7 +118,7 @@ async fn whose_roles_are_taken_keeps_no_access_key_beyond_what_is_left() {
     let office = Office::new().await;
     let (db, cx) = (&office.test.db, &office.cx);
     let every = Rights::of_person(["*".to_owned()]);
-    let all = [super::super::USER_READ, super::super::USER_MANAGE];
+    let all = [crate::people::USER_READ, crate::people::USER_MANAGE];
     let by = By::holding(cx, &every, &all);
     office.active("boss@saif.example", &[ADMIN]).await;
     let second = office.active("second@saif.example", &[ADMIN]).await;
