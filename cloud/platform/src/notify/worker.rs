@@ -16,15 +16,11 @@ use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::idempotency;
 use crate::masters;
-use crate::outbox::{self, Channel, Settled};
+use crate::outbox::{self, Lane, Settled};
 use crate::tenancy;
 
 /// Most messages that a tenant's turn takes on; they are sent at once.
 pub const BATCH: i64 = 8;
-/// What a tenant has turns of its own for: people do not wait for their notices, mail and
-/// codes until other systems have answered.
-pub(super) const APART: [&[Channel]; 2] =
-    [&[Channel::Notice, Channel::Event, Channel::Mail, Channel::Sms], &[Channel::Webhook]];
 /// Tenants whose turn it is at once. One whose receivers answer slowly has its turn as
 /// long as it takes, and keeps no other waiting.
 const TURNS: usize = 16;
@@ -51,10 +47,10 @@ pub struct Turn {
 /// # Errors
 /// The database. What was sent by then may be sent again when its claim runs out.
 pub async fn turn(db: &Db, courier: &Courier, tenant: Uuid, now: DateTime<Utc>) -> Result<Turn, DbError> {
-    turn_of(db, courier, tenant, &Channel::ALL, now).await
+    turn_of(db, courier, tenant, &Lane::ALL, now).await
 }
 
-/// As [`turn`], of what goes by these channels alone.
+/// As [`turn`], of what goes by these lanes alone.
 ///
 /// # Errors
 /// As [`turn`].
@@ -62,7 +58,7 @@ pub(super) async fn turn_of(
     db: &Db,
     courier: &Courier,
     tenant: Uuid,
-    channels: &[Channel],
+    lanes: &[Lane],
     now: DateTime<Utc>,
 ) -> Result<Turn, DbError> {
     let cx = Cx::system(tenant);
@@ -72,7 +68,12 @@ pub(super) async fn turn_of(
         digest::write_due(tx, now).await?;
         let worn = outbox::bury_worn(tx, now).await?;
         courier::tell_worn(tx, &worn, now).await?;
-        outbox::claim(tx, channels, BATCH, now).await
+        let mut claimed = Vec::new();
+        for lane in lanes {
+            let room = BATCH - i64::try_from(claimed.len()).unwrap_or(BATCH);
+            claimed.extend(outbox::claim(tx, *lane, room, now).await?);
+        }
+        Ok::<_, DbError>(claimed)
     };
     let claimed = db.tx(&cx, claim).await?;
     let sends =
@@ -132,13 +133,14 @@ impl Queue {
 pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
     // Beside the sending, which much that is to be removed must not hold up.
     let forgetting = tokio::spawn(forget_all(db.clone(), stop.clone()));
-    let [people, systems] = APART;
+    // A tenant has turns of its own for each.
+    let [people, systems] = Lane::ALL;
     tokio::join!(send(&db, &courier, people, &stop), send(&db, &courier, systems, &stop));
     let _ = forgetting.await;
 }
 
-/// Sends what goes by these channels until `stop`.
-async fn send(db: &Db, courier: &Courier, channels: &'static [Channel], stop: &CancellationToken) {
+/// Sends what goes by this lane until `stop`.
+async fn send(db: &Db, courier: &Courier, lane: Lane, stop: &CancellationToken) {
     let (told, mut heard) = mpsc::channel(256);
     let listening = tokio::spawn(listen(db.clone(), told, stop.clone()));
     let mut queue = Queue::default();
@@ -155,7 +157,7 @@ async fn send(db: &Db, courier: &Courier, channels: &'static [Channel], stop: &C
         while turns.len() < TURNS
             && let Some(tenant) = queue.next()
         {
-            turns.push(turn_now(db, courier, tenant, channels));
+            turns.push(turn_now(db, courier, tenant, lane));
         }
         tokio::select! {
             // First: whoever listens ends with `stop` too, which is no reason to
@@ -177,8 +179,8 @@ async fn send(db: &Db, courier: &Courier, channels: &'static [Channel], stop: &C
 }
 
 /// A turn of the tenant now; answers whether there may be more to send.
-async fn turn_now(db: &Db, courier: &Courier, tenant: Uuid, channels: &'static [Channel]) -> (Uuid, bool) {
-    match turn_of(db, courier, tenant, channels, Utc::now()).await {
+async fn turn_now(db: &Db, courier: &Courier, tenant: Uuid, lane: Lane) -> (Uuid, bool) {
+    match turn_of(db, courier, tenant, &[lane], Utc::now()).await {
         Ok(turn) => (tenant, turn.claimed > 0),
         Err(error) => {
             tracing::warn!(%tenant, %error, "the outbox will try again");

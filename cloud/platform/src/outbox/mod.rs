@@ -200,22 +200,31 @@ impl Claimed {
     }
 }
 
-/// Claims messages that are due and go by one of these channels, the one that has waited
-/// longest first, at most `limit`; those of other workers are passed over. An attempt is
+/// By what messages wait apart from each other: people do not wait for their notices, mail
+/// and codes until other systems have answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// All but webhooks.
+    People,
+    /// Webhooks.
+    Webhooks,
+}
+
+impl Lane {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::People, Self::Webhooks];
+}
+
+/// Claims messages that are due and go by this lane, the one that has waited longest first, at most `limit`; those of other workers are passed over. An attempt is
 /// counted before it is made, so that a message that ends its worker each time is dead one
 /// day: see [`bury_worn`].
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim(
-    tx: &mut Tx,
-    channels: &[Channel],
-    limit: i64,
-    now: DateTime<Utc>,
-) -> Result<Vec<Claimed>, DbError> {
+pub async fn claim(tx: &mut Tx, lane: Lane, limit: i64, now: DateTime<Utc>) -> Result<Vec<Claimed>, DbError> {
     store::void_expired(tx, now).await?;
-    let channels: Vec<String> = channels.iter().map(|channel| channel.name().to_owned()).collect();
-    Ok(store::claim(tx, Uuid::now_v7(), (&channels, limit), now + CLAIM, now).await?)
+    let webhooks = lane == Lane::Webhooks;
+    Ok(store::claim(tx, Uuid::now_v7(), (webhooks, limit), now + CLAIM, now).await?)
 }
 
 /// Gives up what was claimed for the last time and never settled, to be called before

@@ -108,7 +108,7 @@ pub(super) async fn bury_worn(
 pub(super) async fn claim(
     tx: &mut Tx,
     claim: Uuid,
-    (channels, limit): (&[String], i64),
+    (webhooks, limit): (bool, i64),
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, Error> {
@@ -117,7 +117,7 @@ pub(super) async fn claim(
         // Materialized: planned into the update, the limit would hold for each row.
         "with due as materialized (
              select message_id from outbox
-             where tenant_id = $1 and state = 'waiting' and due_at <= $5 and channel = any($6)
+             where tenant_id = $1 and state = 'waiting' and due_at <= $5 and (channel = 'webhook') = $6
              order by due_at, message_id limit $3 for update skip locked)
          update outbox o set attempts = o.attempts + 1, due_at = $4, claim = $2, version = o.version + 1
          from due
@@ -129,7 +129,7 @@ pub(super) async fn claim(
         limit,
         until,
         now,
-        channels,
+        webhooks,
     )
     .fetch_all(tx.conn())
     .await?;

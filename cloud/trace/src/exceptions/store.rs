@@ -501,10 +501,10 @@ pub async fn old_told(
              from known where known.plant is not null) \
          insert into exception_digests as d (tenant_id, plant, told_on) \
          select $1, known.plant, $3 from known \
-         where known.plant is not null and exists ( \
-             select 1 from exceptions x \
+         where known.plant is not null and ( \
+             select true from exceptions x \
              where x.tenant_id = $1 and x.plant = known.plant \
-               and x.status = any(array['open', 'assigned']) and x.opened_at < $2) \
+               and x.status = any(array['open', 'assigned']) and x.opened_at < $2 limit 1) \
          on conflict (tenant_id, plant) do update set told_on = $3 where d.told_on < $3 \
          returning plant",
         tenant,

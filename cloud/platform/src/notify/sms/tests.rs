@@ -230,7 +230,7 @@ async fn it_is_sent_again_under_one_id_and_given_up_where_the_provider_says_so()
         site.post.turn_at(now).await;
         let (db, cx, courier) = site.parts();
         let claimed = db
-            .tx(cx, async |tx| crate::outbox::claim(tx, &crate::outbox::Channel::ALL, 8, now).await)
+            .tx(cx, async |tx| crate::outbox::claim(tx, crate::outbox::Lane::People, 8, now).await)
             .await
             .unwrap();
         super::send(courier, db, cx, &claimed[0], now).await.map_err(|_| "not sent").unwrap();

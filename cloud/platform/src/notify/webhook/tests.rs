@@ -269,9 +269,9 @@ async fn people_do_not_wait_for_webhooks() {
         post.tell(&SHOWN, To::Person(one)).await;
     }
     post.turn_at(post.now).await;
-    let [people, systems] = worker::APART;
-    let turn = async |channels: &'static [outbox::Channel]| {
-        worker::turn_of(&post.test.db, &post.courier, post.tenant, channels, post.now).await.unwrap().claimed
+    let [people, systems] = outbox::Lane::ALL;
+    let turn = async |lane: outbox::Lane| {
+        worker::turn_of(&post.test.db, &post.courier, post.tenant, &[lane], post.now).await.unwrap().claimed
     };
     post.tell(&MAILED, To::Person(one)).await;
     assert_eq!((turn(people).await, turn(people).await), (1, 1), "the notice, and its mail");
