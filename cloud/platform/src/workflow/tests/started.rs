@@ -60,7 +60,7 @@ async fn an_event_goes_by_the_outbox_and_only_if_it_was_committed() {
         .await;
     assert!(failed.is_err());
     office.as_system(async |tx| happened(tx, &event, office.now).await).await;
-    let claimed = office.as_system(async |tx| outbox::claim(tx, &Channel::ALL, 10, office.now).await).await;
+    let claimed = office.as_system(async |tx| outbox::claim(tx, outbox::Lane::People, 10, office.now).await).await;
     let kinds: Vec<_> = claimed.iter().map(|message| (message.channel, message.kind.as_str())).collect();
     assert_eq!(kinds, [(Channel::Event, "inventory.stock.low")]);
 }
@@ -320,8 +320,9 @@ async fn workflows_that_start_each_other_come_to_an_end_and_that_is_told_once() 
     // As the couriers do it, until nothing waits.
     let deliver = async || {
         for _ in 0..50 {
-            let claimed =
-                office.as_system(async |tx| outbox::claim(tx, &Channel::ALL, 10, office.now).await).await;
+            let claimed = office
+                .as_system(async |tx| outbox::claim(tx, outbox::Lane::People, 10, office.now).await)
+                .await;
             if claimed.is_empty() {
                 return;
             }
