@@ -21,7 +21,7 @@ use crate::i18n::{Texts, Value};
 use crate::openapi::{Operation, group};
 use crate::people::By;
 use crate::plans::Denied;
-use crate::web::routing::{get, put};
+use crate::web::routing::{delete, get, put};
 use crate::web::{
     AppState, Caller, Client, FieldError, IfMatch, Problem, bytes, etag, json, media_type, not_modified,
     sent_as,
@@ -34,7 +34,7 @@ const MAIL: &str = "/api/v1/settings/mail";
 
 pub(super) fn router() -> Router<AppState> {
     // A logo that is too large is told so, and not cut off, up to twice its size.
-    let logo = get(logo).put(set_logo).delete(take_logo);
+    let logo = get(logo).merge(put(set_logo)).merge(delete(take_logo));
     Router::new()
         .route(BRAND, get(look).merge(put(set_colours)))
         .route(LOGO, logo.layer(DefaultBodyLimit::max(2 * image::MOST_BYTES)))
