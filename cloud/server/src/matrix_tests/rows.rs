@@ -51,8 +51,8 @@ pub(super) async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into workflow_instances (tenant_id, instance_id, definition_id, workflow, subject_kind,
                      subject_id, title, state, started_at)
                  values ('{victim}', '{hold}', '{hold}', 'marked', 'request', '{hold}', '{MARK}', 'INITIATED', now())"),
-        format!("insert into requests (tenant_id, request_id, number, workflow, subject)
-                 values ('{victim}', '{hold}', 1, 'marked', '{MARK}')"),
+        format!("insert into requests (tenant_id, request_id, number, workflow, subject, source)
+                 values ('{victim}', '{hold}', 1, 'marked', '{MARK}', 'api')"),
         format!("insert into webhooks (tenant_id, webhook_id, name, url, secret)
                  values ('{victim}', '{hold}', '{MARK}', 'https://{MARK}', '\\x00')"),
         format!("insert into file_contents (tenant_id, sha256, size, object) values ('{victim}', sha256('{MARK}'), 1, '{MARK}')"),
