@@ -481,48 +481,39 @@ pub async fn fact_units(tx: &mut Tx, at: Stamp) -> Result<Vec<i64>, Error> {
     .await
 }
 
-/// Plants with exceptions older than `before`, and how many, each marked as told on that day.
-/// Plants that were told on it already are left out, and nothing is counted of them.
+/// Plants with exceptions older than `before`, and how many, a thousand in all at most;
+/// marked as told on that day. Plants that were told on it already are left out.
 pub async fn old_told(
     tx: &mut Tx,
     before: DateTime<Utc>,
     today: NaiveDate,
 ) -> Result<Vec<(String, i64)>, Error> {
     let tenant = tx.tenant();
-    // From plant to plant by the index, however many exceptions each has.
-    let plants: Vec<String> = sqlx::query_scalar!(
-        "with recursive known(plant) as ( \
-             (select x.plant from exceptions x where x.tenant_id = $1 and x.status <> 'resolved' \
-              order by x.plant limit 1) \
-             union all \
-             select (select x.plant from exceptions x \
-                     where x.tenant_id = $1 and x.status <> 'resolved' and x.plant > known.plant \
-                     order by x.plant limit 1) \
-             from known where known.plant is not null) \
-         insert into exception_digests as d (tenant_id, plant, told_on) \
-         select $1, known.plant, $3 from known \
-         where known.plant is not null and ( \
-             select true from exceptions x \
-             where x.tenant_id = $1 and x.plant = known.plant \
-               and x.status = any(array['open', 'assigned']) and x.opened_at < $2 limit 1) \
+    let old: Vec<(String, i64)> = sqlx::query!(
+        r#"select plant as "plant!", count(*) as "count!"
+           from (select plant from exceptions
+                 where tenant_id = $1 and status = any(array['open', 'assigned']) and opened_at < $2
+                 limit 1000) as old
+           group by plant order by plant"#,
+        tenant,
+        before,
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| (row.plant, row.count))
+    .collect();
+    let plants: Vec<String> = old.iter().map(|(plant, _)| plant.clone()).collect();
+    let told: Vec<String> = sqlx::query_scalar!(
+        "insert into exception_digests as d (tenant_id, plant, told_on) \
+         select $1, plant, $3 from unnest($2::text[]) as plant \
          on conflict (tenant_id, plant) do update set told_on = $3 where d.told_on < $3 \
          returning plant",
         tenant,
-        before,
+        &plants,
         today,
     )
     .fetch_all(tx.conn())
     .await?;
-    let old = sqlx::query!(
-        r#"select plant, count(*) as "count!" from exceptions
-           where tenant_id = $1 and plant = any($2) and status = any(array['open', 'assigned'])
-             and opened_at < $3
-           group by plant order by plant"#,
-        tenant,
-        &plants,
-        before,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(old.into_iter().map(|row| (row.plant, row.count)).collect())
+    Ok(old.into_iter().filter(|(plant, _)| told.contains(plant)).collect())
 }

@@ -551,23 +551,6 @@ async fn old_ones_are_told_of_once_a_day_and_stay_open() {
     assert_eq!(site.ask("select status from exceptions").await, "open");
 }
 
-#[tokio::test]
-async fn every_plant_is_told_of_its_old_ones_however_many_another_has() {
-    let mut site = Site::new().await;
-    used_twice(&mut site).await;
-    site.sql(
-        "insert into exceptions select made.* from exceptions x, generate_series(1, 1501) n, \
-         jsonb_populate_record(x, jsonb_build_object('exception_id', gen_random_uuid(), 'fingerprint', 'f' || n, \
-             'plant', case n when 1501 then 'WEST' else 'KOL' end)) made",
-    )
-    .await;
-    let later = Utc::now() + old::OLD_AFTER + TimeDelta::hours(1);
-    assert_eq!(old::tell(&site.db.db, site.tenant, later).await.unwrap(), 3);
-    let told = "select (body->'plants'->>0) || ' ' || (body->'values'->>'count') from outbox \
-        where kind = 'exception.old' order by 1";
-    assert_eq!(site.ask(told).await, "KOL 1500 VSK 1 WEST 1");
-}
-
 /// Two units, held at KOL by people whom nobody knows; the second one is at VSK.
 async fn held_by_strangers(site: &mut Site) {
     site.sql(
