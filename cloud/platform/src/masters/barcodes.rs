@@ -6,11 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::declare::{Candidate, Fault, Judging};
-use super::{Row, Wrong, item_store, rules};
+use super::{Row, Wrong, item_store, rules, text_of as of};
 use crate::db::{DbError, Tx};
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Permission, Problem, query};
@@ -27,10 +26,6 @@ pub(super) struct Coded {
     pub item: String,
     /// It is the item's own GTIN, and no barcode.
     pub own: bool,
-}
-
-fn of<'r>(row: &'r Row, name: &str) -> &'r str {
-    row.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Judges barcodes that are to be written: a GTIN has its check digit, and what a scanner reads
@@ -223,7 +218,7 @@ mod tests {
     fn a_printed_code_is_of_one_item() {
         let row = |code: &str, item: &str| -> Row {
             [("barcode", code), ("item", item), ("kind", "gtin")]
-                .map(|(name, value)| (name.to_owned(), Value::from(value)))
+                .map(|(name, value)| (name.to_owned(), value.into()))
                 .into_iter()
                 .collect()
         };

@@ -8,12 +8,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::declare::{Candidate, Fault, Judging};
 use super::kind::Kind;
-use super::{Row, Wrong, item_store};
+use super::{Row, Wrong, item_store, text_of};
 use crate::db::{DbError, Tx};
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Permission, Problem, query};
@@ -131,7 +130,7 @@ pub(super) fn judge<'a>(tx: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a
 }
 
 fn rate(row: &Row) -> Rate {
-    let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| text_of(row, name).to_owned();
     let factor = row.get("factor").map(Kind::plain).and_then(|text| text.parse().ok());
     Rate {
         item: text("item"),

@@ -88,6 +88,11 @@ use crate::web::{AppState, Bodies, Module, NavGroup, NavItem, Permission, Seen};
 /// decimals are texts, days and times of day are ISO texts.
 pub type Row = serde_json::Map<String, serde_json::Value>;
 
+/// The text in a column of a row; empty where there is none.
+fn text_of<'r>(row: &'r Row, name: &str) -> &'r str {
+    row.get(name).and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
 /// See any master at all.
 pub const ANY_VIEW: Permission = Permission::read("masters.*.view");
 

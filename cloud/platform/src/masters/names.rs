@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::check::Cells;
 use super::kind;
 use super::shape::Shape;
-use super::{Mistake, Row};
+use super::{Mistake, Row, text_of};
 
 /// Makes the name of a row and its names in languages agree, as they were given. A
 /// name in any one language is enough.
@@ -39,9 +39,8 @@ pub(super) fn settle(
         }
         return;
     }
-    let text = |row: &Row, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = text(row, title);
-    let name_was = before.map(|before| text(before, title)).unwrap_or_default();
+    let name = text_of(row, title).to_owned();
+    let name_was = before.map(|before| text_of(before, title).to_owned()).unwrap_or_default();
     let own_is = names.get(own).and_then(Value::as_str).unwrap_or_default().to_owned();
     let own_was = before.and_then(|before| before.get(&column.name)?.get(own)?.as_str()).unwrap_or_default();
     if cells.contains_key(title) && name.is_empty() && !name_was.is_empty() {

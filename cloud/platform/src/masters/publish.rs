@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::Row;
 use super::declare::Told;
+use super::{Row, text_of as text};
 use crate::reference::{self, row_id};
 
 /// Items: every plant has all, and what is other there besides.
@@ -15,10 +15,6 @@ pub(super) const OPERATOR: Told = Told { kind: "operator", rows: operator, subje
 pub(super) const REASON: Told = Told { kind: "reason", rows: reason, subjects: reason_subjects };
 /// Bins: the locations of one plant.
 pub(super) const BIN: Told = Told { kind: "location", rows: bin, subjects: bin_subjects };
-
-fn text<'r>(row: &'r Row, name: &str) -> &'r str {
-    row.get(name).and_then(Value::as_str).unwrap_or_default()
-}
 
 fn of(row: &Row, name: &str) -> Value {
     row.get(name).cloned().unwrap_or_default()

@@ -10,7 +10,7 @@ use super::declare::{Candidate, Fault, Judging};
 use super::kind::Kind;
 use super::shape::Shape;
 use super::write::{self, Change};
-use super::{MastersError, Mistake, Row, Wrong, barcodes, item_store, service, store};
+use super::{MastersError, Mistake, Row, Wrong, barcodes, item_store, service, store, text_of as of};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 
@@ -21,10 +21,6 @@ pub(super) fn judge<'a>(tx: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a
         faults.extend(barcodes::gtins(tx, rows).await?);
         Ok(faults)
     })
-}
-
-fn of<'r>(row: &'r Row, name: &str) -> &'r str {
-    row.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// `size:M`, in one order however they were given.
