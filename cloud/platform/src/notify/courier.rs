@@ -169,9 +169,7 @@ impl Courier {
             Then::Tell if claimed.kind == DELIVERY_DEAD.code => {}
             Then::Tell if !outbox::first_given_up(tx, claimed, now).await? => {}
             Then::Tell => {
-                let mut notice =
-                    Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
-                        .with("error", unsent.failure.text());
+                let mut notice = dead(unsent.failure.text());
                 notice.without = claimed.target.filter(|_| claimed.channel == Channel::Webhook);
                 super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
             }
@@ -364,9 +362,12 @@ pub(super) async fn tell_worn(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let Some((_, error)) = worn.iter().find(|(kind, _)| kind != DELIVERY_DEAD.code) else { return Ok(()) };
-    let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
-        .with("error", error.as_str());
-    super::tell(tx, &DELIVERY_DEAD, &notice, now).await
+    super::tell(tx, &DELIVERY_DEAD, &dead(error), now).await
+}
+
+/// That something was given up and why, for who looks after deliveries.
+fn dead(error: &str) -> Notice {
+    Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead").with("error", error)
 }
 
 /// How long somebody waits who tries a mail server.

@@ -65,7 +65,10 @@ pub(super) async fn turn_of(
     // From before the claim, so that no message is still on its way when that runs out.
     let until = tokio::time::Instant::now() + courier.within;
     let claim = async |tx: &mut Tx| {
-        digest::write_due(tx, now).await?;
+        // What digests make is mail.
+        if lanes.contains(&Lane::People) {
+            digest::write_due(tx, now).await?;
+        }
         let worn = outbox::bury_worn(tx, now).await?;
         courier::tell_worn(tx, &worn, now).await?;
         let mut claimed = Vec::new();
@@ -131,42 +134,40 @@ impl Queue {
 /// Sends until `stop`, and then ends what is under way. Several may run at once, in one
 /// process or many.
 pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
-    // Beside the sending, which much that is to be removed must not hold up.
-    let forgetting = tokio::spawn(forget_all(db.clone(), stop.clone()));
-    // A tenant has turns of its own for each.
-    let [people, systems] = Lane::ALL;
-    tokio::join!(send(&db, &courier, people, &stop), send(&db, &courier, systems, &stop));
-    let _ = forgetting.await;
-}
-
-/// Sends what goes by this lane until `stop`.
-async fn send(db: &Db, courier: &Courier, lane: Lane, stop: &CancellationToken) {
     let (told, mut heard) = mpsc::channel(256);
     let listening = tokio::spawn(listen(db.clone(), told, stop.clone()));
-    let mut queue = Queue::default();
+    // Beside the sending, which much that is to be removed must not hold up.
+    let forgetting = tokio::spawn(forget_all(db.clone(), stop.clone()));
+    // A tenant has turns of its own for each lane.
+    let mut queues = Lane::ALL.map(|lane| (lane, Queue::default()));
     let mut turns = FuturesUnordered::new();
     let mut looked: Option<Instant> = None;
     while !stop.is_cancelled() {
         if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
-            match tenancy::active_ids(db).await {
-                Ok(tenants) => tenants.into_iter().for_each(|tenant| queue.add(tenant)),
+            match tenancy::active_ids(&db).await {
+                Ok(tenants) => tenants.into_iter().for_each(|tenant| add(&mut queues, tenant)),
                 Err(error) => tracing::warn!(%error, "the outbox cannot list tenants"),
             }
             looked = Some(Instant::now());
         }
-        while turns.len() < TURNS
-            && let Some(tenant) = queue.next()
-        {
-            turns.push(turn_now(db, courier, tenant, lane));
+        for (lane, queue) in &mut queues {
+            while queue.under_way.len() < TURNS
+                && let Some(tenant) = queue.next()
+            {
+                turns.push(turn_now(&db, &courier, tenant, *lane));
+            }
         }
         tokio::select! {
             // First: whoever listens ends with `stop` too, which is no reason to
             // go on without.
             biased;
             () = stop.cancelled() => break,
-            Some((tenant, more)) = turns.next() => queue.over(tenant, more),
+            Some((lane, tenant, more)) = turns.next() => {
+                let own = queues.iter_mut().find(|(own, _)| *own == lane);
+                own.into_iter().for_each(|(_, queue)| queue.over(tenant, more));
+            }
             tenant = heard.recv() => match tenant {
-                Some(Some(tenant)) => queue.add(tenant),
+                Some(Some(tenant)) => add(&mut queues, tenant),
                 // Something may have been missed: look at everybody.
                 Some(None) => looked = None,
                 None => break,
@@ -176,15 +177,21 @@ async fn send(db: &Db, courier: &Courier, lane: Lane, stop: &CancellationToken) 
     }
     while turns.next().await.is_some() {}
     let _ = listening.await;
+    let _ = forgetting.await;
 }
 
-/// A turn of the tenant now; answers whether there may be more to send.
-async fn turn_now(db: &Db, courier: &Courier, tenant: Uuid, lane: Lane) -> (Uuid, bool) {
+/// A tenant may have something to send, by any lane.
+fn add(queues: &mut [(Lane, Queue)], tenant: Uuid) {
+    queues.iter_mut().for_each(|(_, queue)| queue.add(tenant));
+}
+
+/// A turn of the tenant now; answers whether there may be more to send by that lane.
+async fn turn_now(db: &Db, courier: &Courier, tenant: Uuid, lane: Lane) -> (Lane, Uuid, bool) {
     match turn_of(db, courier, tenant, &[lane], Utc::now()).await {
-        Ok(turn) => (tenant, turn.claimed > 0),
+        Ok(turn) => (lane, tenant, turn.claimed > 0),
         Err(error) => {
             tracing::warn!(%tenant, %error, "the outbox will try again");
-            (tenant, false)
+            (lane, tenant, false)
         }
     }
 }

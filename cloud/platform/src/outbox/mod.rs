@@ -215,9 +215,10 @@ impl Lane {
     pub const ALL: [Self; 2] = [Self::People, Self::Webhooks];
 }
 
-/// Claims messages that are due and go by this lane, the one that has waited longest first, at most `limit`; those of other workers are passed over. An attempt is
-/// counted before it is made, so that a message that ends its worker each time is dead one
-/// day: see [`bury_worn`].
+/// Claims messages that are due and go by this lane, the one that has waited longest first,
+/// at most `limit`; those of other workers are passed over. An attempt is counted before it
+/// is made, so that a message that ends its worker each time is dead one day: see
+/// [`bury_worn`].
 ///
 /// # Errors
 /// Those of the database.
