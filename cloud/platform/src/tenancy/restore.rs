@@ -291,10 +291,7 @@ async fn put_in(
         let table = Table { columns: entry.columns.clone(), ..table.clone() };
         let through = door(there, &table).await?;
         let into = through.as_deref().unwrap_or(&table.name);
-        load(there, &mut archive, entry, into, watch).await?;
-        if anothers(there, into, manifest.tenant).await? {
-            return Err(archive.wrong(format!("{} has rows of another tenant", entry.path)));
-        }
+        load(there, &mut archive, entry, (into, manifest.tenant), watch).await?;
         if through.is_some() {
             land(there, &table, "").await?;
         }
@@ -313,12 +310,12 @@ async fn put_in(
     Ok(())
 }
 
-/// Loads a file of the archive into a table.
+/// Loads a file of the archive into a table that is empty, and refuses rows of another tenant.
 async fn load(
     there: &mut PgConnection,
     archive: &mut Reader,
     entry: &Filed,
-    into: &str,
+    (into, tenant): (&str, Uuid),
     watch: &mut Watch<'_>,
 ) -> Result<(), DataError> {
     let list: Vec<String> = entry.columns.iter().map(|column| quoted(column)).collect();
@@ -338,13 +335,11 @@ async fn load(
         return Err(error);
     }
     copy.finish().await?;
-    Ok(())
-}
-
-/// Whether there is a row of another tenant among those that came.
-async fn anothers(there: &mut PgConnection, into: &str, tenant: Uuid) -> Result<bool, sqlx::Error> {
     let sql = format!("select exists (select from {into} where tenant_id is distinct from $1)");
-    sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant).fetch_one(there).await
+    if sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant).fetch_one(there).await? {
+        return Err(archive.wrong(format!("{} has rows of another tenant", entry.path)));
+    }
+    Ok(())
 }
 
 /// The rows of a file in a temporary table `arriving` without any rules, but that they are
@@ -366,11 +361,8 @@ async fn arriving(
         entry.table
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *there).await?;
-    load(there, archive, entry, "pg_temp.arriving", &mut |_| std::ops::ControlFlow::Continue(())).await?;
-    if anothers(there, "pg_temp.arriving", tenant).await? {
-        return Err(archive.wrong(format!("{} has rows of another tenant", entry.path)));
-    }
-    Ok(())
+    let unwatched = &mut |_: &At| std::ops::ControlFlow::Continue(());
+    load(there, archive, entry, ("pg_temp.arriving", tenant), unwatched).await
 }
 
 /// The tenant's own row, as of someone who lives in the database `name`.
