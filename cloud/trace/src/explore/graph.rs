@@ -14,6 +14,15 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// As answers say it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Backward => "backward",
+            Self::Forward => "forward",
+        }
+    }
+
     /// The end of a link from which, and the end to which, one walks.
     fn ends(self, edge: &Edge) -> (i64, i64) {
         match self {

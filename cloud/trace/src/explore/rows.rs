@@ -20,9 +20,7 @@ use super::graph::Direction;
 use super::model::{CurrentTo, PlantBehind, WalkEdge, WalkNode};
 use super::scope;
 use super::service::{behind, uid_text};
-#[cfg(test)]
-use super::walk;
-use super::walk::{Ask, Begun, begin, checked, describe};
+use super::walk::{self, Ask, Begun, begin, checked, describe};
 use crate::genealogy::Genealogy;
 
 /// UIDs that are told of at a time.
@@ -94,8 +92,8 @@ pub(crate) async fn lines(
         .await?;
     let head = Head {
         uid: begun.uid.clone(),
-        direction: if direction == Direction::Backward { "backward" } else { "forward" },
-        mode: if ask.as_built { "as_built" } else { "ever" },
+        direction: direction.name(),
+        mode: walk::mode(ask.as_built),
         total: begun.graph.order.len(),
         cycle: !begun.graph.cyclic.is_empty(),
         deeper: begun.graph.deeper,

@@ -49,7 +49,7 @@ fn told(other: &str, direction: Direction, kind: i16, told: &[Told]) -> Vec<Take
         let (before, after) = (put_in.map(|at| &turns[at]), &turns[taken_out]);
         TakenOut {
             uid: other.to_owned(),
-            direction: if direction == Direction::Backward { "backward" } else { "forward" },
+            direction: direction.name(),
             kind: names::link_name(kind),
             quantity: after.quantity.map(|quantity| quantity.normalize()),
             unit: after.quantity.map(|_| told[taken_out].unit.clone()).unwrap_or_default(),

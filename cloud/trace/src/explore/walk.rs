@@ -188,6 +188,11 @@ pub(super) async fn begin(
     Ok(Begun { tenant, uid, start, current_to, through_batch, graph, cut })
 }
 
+/// Of which links a walk is, as answers say it.
+pub(super) fn mode(as_built: bool) -> &'static str {
+    if as_built { "as_built" } else { "ever" }
+}
+
 async fn walk_of(
     tx: &mut Tx,
     genealogy: &Genealogy,
@@ -229,8 +234,8 @@ async fn walk_of(
     };
     let mut walk = Walk {
         uid,
-        direction: if direction == Direction::Backward { "backward" } else { "forward" },
-        mode: if ask.as_built { "as_built" } else { "ever" },
+        direction: direction.name(),
+        mode: mode(ask.as_built),
         nodes,
         edges,
         total: graph.order.len(),

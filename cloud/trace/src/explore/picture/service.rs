@@ -16,7 +16,7 @@ use crate::explore::scope;
 use crate::explore::service::{fresh, resolve, uid_text};
 use crate::explore::store::label::{self, Registered};
 use crate::explore::store::picture as store;
-use crate::explore::walk::{MOST_DEPTH, MOST_EDGES};
+use crate::explore::walk::{self, MOST_DEPTH, MOST_EDGES};
 use crate::genealogy::{Genealogy, Mode};
 use crate::projection::state::{Life, Quality};
 
@@ -102,8 +102,8 @@ pub async fn picture_in(
     let links: Vec<_> = graph.links().cloned().collect();
     Ok(Pictured {
         uid: resolved.uid.to_string(),
-        direction: if direction == Direction::Backward { "backward" } else { "forward" },
-        mode: if wish.as_built { "as_built" } else { "ever" },
+        direction: direction.name(),
+        mode: walk::mode(wish.as_built),
         total: graph.order.len(),
         picture: group(&units, &links, &opened(&wish.open)),
         deeper: graph.deeper,
