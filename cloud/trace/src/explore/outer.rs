@@ -63,17 +63,29 @@ pub fn outermost<'r>(rows: &'r HashMap<i64, Registered>, of: &'r Registered) -> 
     outer
 }
 
+/// Registry rows of all that is around units that say what they are in.
+///
+/// # Errors
+/// The database.
+pub async fn around(
+    tx: &mut Tx,
+    parents: impl Iterator<Item = Option<i64>>,
+) -> Result<HashMap<i64, Registered>, TraceError> {
+    let parents: BTreeSet<i64> = parents.flatten().collect();
+    with_parents(tx, &parents.into_iter().collect::<Vec<_>>()).await
+}
+
 /// At which plant something is and who has it, a number of [`Custody`]: with the outermost thing
-/// around what it is in, or else as it says itself. `rows` have what it is in, and all around that.
-/// Pure.
+/// around the one that is climbed `from`, itself or what it is in, or else as it says of its `own`.
+/// `rows` have that one, and all around it. Pure.
 #[must_use]
 pub fn place<'r>(
     rows: &'r HashMap<i64, Registered>,
-    parent: Option<i64>,
+    from: Option<i64>,
     own: (&'r str, i16),
 ) -> (&'r str, i16) {
-    let parent = parent.and_then(|parent| rows.get(&parent));
-    let outer = parent.map(|parent| outermost(rows, parent));
+    let from = from.and_then(|from| rows.get(&from));
+    let outer = from.map(|from| outermost(rows, from));
     outer.map_or(own, |outer| (outer.plant.as_str(), outer.custody))
 }
 

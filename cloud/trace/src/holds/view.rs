@@ -1,7 +1,7 @@
 //! One hold as people and programs see it, and what one would hold before it is
 //! placed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
@@ -261,8 +261,7 @@ async fn states(tx: &mut Tx, keys: &[i64]) -> Result<Vec<HeldStates>, HoldError>
     let mut counted: BTreeMap<(String, i16, i16, i16), i64> = BTreeMap::new();
     for keys in keys.chunks(outer::COUNTED) {
         let rows = one::states(tx, keys).await?;
-        let parents: BTreeSet<i64> = rows.iter().filter_map(|row| row.parent_key).collect();
-        let around = outer::with_parents(tx, &parents.into_iter().collect::<Vec<_>>()).await?;
+        let around = outer::around(tx, rows.iter().map(|row| row.parent_key)).await?;
         for row in &rows {
             let (plant, custody) = outer::place(&around, row.parent_key, (row.plant.as_str(), row.custody));
             *counted.entry((plant.to_owned(), custody, row.life, row.quality)).or_default() += row.count;

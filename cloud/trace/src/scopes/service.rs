@@ -1,7 +1,7 @@
 //! What can be done with suspects and scopes; pages and API both do it here.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -188,8 +188,7 @@ async fn groups_of(tx: &mut Tx, keys: &[i64]) -> Result<Vec<UnitGroup>, ScopeErr
     let mut counted: BTreeMap<GroupKey, (String, i64)> = BTreeMap::new();
     for keys in keys.chunks(outer::COUNTED) {
         let rows = told::groups(tx, keys).await?;
-        let parents: BTreeSet<i64> = rows.iter().filter_map(|row| row.parent_key).collect();
-        let around = outer::with_parents(tx, &parents.into_iter().collect::<Vec<_>>()).await?;
+        let around = outer::around(tx, rows.iter().map(|row| row.parent_key)).await?;
         for row in rows {
             let (plant, custody) = outer::place(&around, row.parent_key, (row.plant.as_str(), row.custody));
             let group = (row.item, plant.to_owned(), row.life, row.quality, custody);

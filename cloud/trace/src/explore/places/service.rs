@@ -244,9 +244,7 @@ type PileKey<'a> = (&'a str, i16, i16, i16, &'a str);
 fn piles_of(rows: &[store::LotUnit], around: &HashMap<i64, Registered>) -> Vec<LotPile> {
     let mut piles: BTreeMap<PileKey<'_>, (i64, Decimal)> = BTreeMap::new();
     for row in rows {
-        let outer = around.get(&row.key).map(|inner| outer::outermost(around, inner));
-        let (plant, custody) =
-            outer.map_or((row.plant.as_str(), row.custody), |outer| (outer.plant.as_str(), outer.custody));
+        let (plant, custody) = outer::place(around, Some(row.key), (row.plant.as_str(), row.custody));
         let (labels, quantity) =
             piles.entry((plant, row.life, row.quality, custody, row.unit.as_str())).or_default();
         *labels += 1;
