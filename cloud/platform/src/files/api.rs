@@ -179,10 +179,8 @@ async fn add(
     service::gate(&state.files, &caller, Right::Edit)?;
     let new: New = query(&uri)?;
     let subject = service::subject(&state.files, &caller, &new.kind, Right::Edit)?;
-    if !matches!(subject.whose, Whose::Of { .. }) {
-        service::require(&state.db, subject, &caller, &new.key, Right::Edit).await?;
-    }
     let goes = Goes::To(subject, &new.key);
+    service::may_put(&state.db, &state.files, &caller, goes).await?;
     taken(&state, &caller, goes, &new.name, body, (StatusCode::CREATED, IfMatch::Absent)).await
 }
 
@@ -196,7 +194,7 @@ async fn taken(
 ) -> Result<Response, Problem> {
     let spooled = spool(&state.files, body.into_data_stream()).await;
     let spooled = spooled.map_err(|error| told(error, if_match, caller))?;
-    service::still(&state.db, &state.files, caller, goes).await?;
+    service::may_put(&state.db, &state.files, caller, goes).await?;
     let done = service::upload(&state.db, &caller.cx, &state.files, goes, name, spooled, Utc::now()).await;
     let file = done.map_err(|error| told(error, if_match, caller))?;
     Ok(answer(status, &file))

@@ -213,7 +213,7 @@ async fn take(
         }
         let done = match spool(&state.files, part).await {
             Ok(spooled) => {
-                service::still(&state.db, &state.files, caller, goes).await?;
+                service::may_put(&state.db, &state.files, caller, goes).await?;
                 service::upload(&state.db, &caller.cx, &state.files, goes, &name, spooled, Utc::now()).await
             }
             Err(error) => Err(error),

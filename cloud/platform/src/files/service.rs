@@ -293,9 +293,10 @@ pub(super) async fn require(
     enough(found, right)
 }
 
-/// Refuses a caller who no longer may do what they came for: a body can be under way for
-/// long, and what it is for be closed meanwhile.
-pub(super) async fn still(db: &Db, files: &Files, caller: &Caller, goes: Goes<'_>) -> Result<(), Problem> {
+/// Refuses a caller who may not put a file there. It is asked before a body is read, and once
+/// more when all of it is there: that can take long, and what it is for be closed meanwhile.
+/// That the caller has the right to what is of everybody [`subject`] has asked.
+pub(super) async fn may_put(db: &Db, files: &Files, caller: &Caller, goes: Goes<'_>) -> Result<(), Problem> {
     match goes {
         Goes::To(subject, _) if matches!(subject.whose, Whose::Of { .. }) => Ok(()),
         Goes::To(subject, key) => require(db, subject, caller, key, Right::Edit).await,
