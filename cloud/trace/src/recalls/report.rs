@@ -173,9 +173,12 @@ pub(super) fn had(texts: &Texts, effect: &Effectiveness, consignee: Uuid) -> Str
 
 /// How somebody is reached, in a line: `Lakshmi, Buyer, +91 98…, lakshmi@acme.example`. Pure.
 pub(super) fn reached(one: &Person) -> String {
-    let known = [&one.name, &one.job_title, &one.phone, &one.email];
-    let known: Vec<&str> = known.into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
-    known.join(", ")
+    in_a_line(&[&one.name, &one.job_title, &one.phone, &one.email])
+}
+
+/// What is there of these, with commas between. Pure.
+fn in_a_line(parts: &[&str]) -> String {
+    parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// A table of a report. Pure.
@@ -278,10 +281,9 @@ pub(super) fn data(
         .contacts
         .iter()
         .map(|one| {
-            let name = [&one.name, &one.job_title].into_iter().filter(|text| !text.is_empty()).cloned();
             vec![
                 called(texts, consignees, one.consignee_id),
-                name.collect::<Vec<_>>().join(", "),
+                in_a_line(&[&one.name, &one.job_title]),
                 one.phone.clone(),
                 one.email.clone(),
             ]

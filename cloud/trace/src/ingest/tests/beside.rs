@@ -70,6 +70,13 @@ async fn both_wait(owner: &mut PgConnection) {
     }
 }
 
+/// A link was made and taken back once, and nothing is left open.
+async fn undone_once(world: &World) {
+    assert_eq!(world.exceptions().await, vec![]);
+    assert_eq!(world.count("select count(*) from uid_links where effect = 3").await, 1);
+    assert_eq!(world.count("select count(*) from uid_links").await, 2);
+}
+
 #[tokio::test]
 async fn an_event_and_its_correction_see_each_other() {
     let world = World::new().await;
@@ -78,9 +85,7 @@ async fn an_event_and_its_correction_see_each_other() {
     let add = ours.push(assembly(Action::Add, rm(1), rm(2)));
     theirs.push(correct(add));
     at_once(&world, [(&world.source, ours.all()), (&other, theirs.all())]).await;
-    assert_eq!(world.exceptions().await, vec![]);
-    assert_eq!(world.count("select count(*) from uid_links where effect = 3").await, 1);
-    assert_eq!(world.count("select count(*) from uid_links").await, 2);
+    undone_once(&world).await;
 }
 
 #[tokio::test]
@@ -93,9 +98,7 @@ async fn two_corrections_of_an_event_undo_it_once() {
     ours.push(correct(add));
     theirs.push(correct(add));
     at_once(&world, [(&world.source, ours.batch(2, 2)), (&other, theirs.all())]).await;
-    assert_eq!(world.exceptions().await, vec![]);
-    assert_eq!(world.count("select count(*) from uid_links where effect = 3").await, 1);
-    assert_eq!(world.count("select count(*) from uid_links").await, 2);
+    undone_once(&world).await;
 }
 
 #[tokio::test]
@@ -107,10 +110,8 @@ async fn a_plant_and_the_office_that_correct_an_event_undo_it_once() {
     ours.push(correct(add));
     let plant = sent(&world, &world.source, ours.batch(2, 2));
     both(&world, [plant, corrected_by_office(&world, add).await]).await;
-    assert_eq!(world.exceptions().await, vec![]);
     assert_eq!(world.count("select count(*) from lifecycle_events where stage = 36").await, 2);
-    assert_eq!(world.count("select count(*) from uid_links where effect = 3").await, 1);
-    assert_eq!(world.count("select count(*) from uid_links").await, 2);
+    undone_once(&world).await;
 }
 
 #[tokio::test]
@@ -121,9 +122,7 @@ async fn an_event_and_its_correction_by_the_office_see_each_other() {
     // Whichever of them gets the first number.
     let plant = sent(&world, &world.source, ours.all());
     both(&world, [plant, corrected_by_office(&world, add).await]).await;
-    assert_eq!(world.exceptions().await, vec![]);
-    assert_eq!(world.count("select count(*) from uid_links where effect = 3").await, 1);
-    assert_eq!(world.count("select count(*) from uid_links").await, 2);
+    undone_once(&world).await;
 }
 
 #[tokio::test]
